@@ -1,0 +1,296 @@
+"""Market data as assets: trades, order_book, minute_bars, candles, funding, bars. Parsing and aggregation: pipelines/.
+
+A single run may carry a range of days (`BackfillPolicy.single_run`); days are written in blocks so that memory
+does not grow with the range.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+import dagster as dg
+import polars as pl
+
+from assets.describe import OWNERS, receipt_metadata, written
+from assets.partitions import Partitions, days_by_market, dimensions
+from pipelines.errors import MissingData
+from pipelines.market.assembly import assemble
+from pipelines.market.bars import Quality, quality
+from pipelines.market.minute_bars import minute_bars
+from pipelines.market.recorder_clock import trusts_local_time
+from pipelines.market.schemas import CANDLES, MINUTE_BARS, ORDER_BOOK, TRADES
+from pipelines.market.symbols import Market
+from pipelines.settings import Settings
+from resources.lake import Lake, Receipt
+from resources.progress import Progress
+from resources.sources import Delivery, Source
+
+BLOCK_DAYS = 10
+CARRY_IN = timedelta(minutes=61)  # of the day before: the longest memory of a minute aggregate
+GROUP = "market"
+SINGLE_RUN = dg.BackfillPolicy.single_run()
+
+
+def build(p: Partitions) -> list[dg.AssetsDefinition]:
+    """The market assets of these partitions."""
+    return [*_ticks(p), _minute_bars(p), _candles(p), _funding(p), _bars(p)]
+
+
+def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
+    common = {
+        "partitions_def": p.market_days,
+        "backfill_policy": SINGLE_RUN,
+        "group_name": GROUP,
+        "owners": OWNERS,
+        "kinds": {"polars", "deltalake"},
+    }
+
+    @dg.asset(
+        **common,
+        description="Every trade of a market on a UTC day of exchange time, with the aggressor's side.",
+    )
+    def trades(
+        context: dg.AssetExecutionContext,
+        source: dg.ResourceParam[Source],
+        lake: dg.ResourceParam[Lake],
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult:
+        return _ingest(context.partition_keys, "trades", source.trades, source, lake, progress)
+
+    @dg.asset(
+        **common, description="Order-book snapshots of ten levels of a market on a UTC day of exchange time."
+    )
+    def order_book(
+        context: dg.AssetExecutionContext,
+        source: dg.ResourceParam[Source],
+        lake: dg.ResourceParam[Lake],
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult:
+        return _ingest(context.partition_keys, "order_book", source.order_book, source, lake, progress)
+
+    return [trades, order_book]
+
+
+def _ingest(
+    keys: Sequence[str],
+    table: str,
+    fetch: Callable[[Market, date], Delivery],
+    source: Source,
+    lake: Lake,
+    progress: Progress,
+) -> dg.MaterializeResult:
+    """Fetch the asked days that the source has and write them, block by block, with their quarantine."""
+    receipts: list[Receipt] = []
+    notes: list[str] = []
+    quarantined = 0
+    for market, asked in days_by_market(keys).items():
+        days = available(source.tick_days(market), asked, market)
+        for block in progress.track(blocks(days), f"{table} {market}"):
+            delivered = {day: fetch(market, day) for day in block}
+            receipts.append(
+                lake.replace_many(
+                    table, {day: d.frame for day, d in delivered.items()}, {"market": str(market)}
+                )
+            )
+            keep_quarantine(lake, table, f"{market}.{block[0]}", [d.quarantine for d in delivered.values()])
+            quarantined += sum(d.quarantine.height for d in delivered.values())
+            notes += [note for d in delivered.values() for note in d.notes]
+    return _many(receipts, notes, quarantined=quarantined)
+
+
+def keep_quarantine(lake: Lake, table: str, part: str, frames: Sequence[pl.DataFrame]) -> None:
+    """Keep the refused rows of one write beside the table they were refused for; an emptier re-run replaces them."""
+    rows = pl.concat(frames)
+    keys = {"refused_for": table, "part": part}
+    if not rows.is_empty() or lake.exists("quarantine", keys):
+        lake.replace("quarantine", rows, keys)
+
+
+def available(has: Sequence[date], asked: Sequence[date], market: Market) -> list[date]:
+    """The asked days that the source has, in order; raises MissingData when it has none of them."""
+    days = sorted(set(has) & set(asked))
+    if not days:
+        found = f"{min(has)} to {max(has)}" if has else "no day at all"
+        raise MissingData(
+            f"{market}: no ticks on {min(asked)} to {max(asked)}; the source has {found}. Ask for those days or add files."
+        )
+    return days
+
+
+def blocks(days: Sequence[date]) -> list[Sequence[date]]:
+    """The days in blocks of at most BLOCK_DAYS."""
+    return [days[i : i + BLOCK_DAYS] for i in range(0, len(days), BLOCK_DAYS)]
+
+
+def _many(receipts: Sequence[Receipt], notes: Sequence[str], **more: int) -> dg.MaterializeResult:
+    metadata = receipt_metadata(receipts[-1], sorted(set(notes)))
+    metadata["rows_in_run"] = dg.MetadataValue.int(sum(r.rows for r in receipts))
+    return dg.MaterializeResult(metadata={**metadata, **more})
+
+
+def _minute_bars(p: Partitions) -> dg.AssetsDefinition:
+    today_and_yesterday = dg.MultiPartitionMapping(
+        {
+            "date": dg.DimensionPartitionMapping(
+                "date",
+                dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True),
+            ),
+            "market": dg.DimensionPartitionMapping("market", dg.IdentityPartitionMapping()),
+        }
+    )
+
+    @dg.asset(
+        name="minute_bars",
+        partitions_def=p.market_days,
+        backfill_policy=SINGLE_RUN,
+        deps=[
+            dg.AssetDep("trades", partition_mapping=today_and_yesterday),
+            dg.AssetDep("order_book", partition_mapping=today_and_yesterday),
+        ],
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"polars", "deltalake"},
+        description="One row per minute of a market: OHLCV and the aggregates that features 34 to 53 need.",
+    )
+    def minute_bars_asset(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult:
+        receipts = []
+        for market, asked in days_by_market(context.partition_keys).items():
+            days = available(_tick_days(lake, market), asked, market)
+            for block in progress.track(blocks(days), f"minute_bars {market}"):
+                built = {day: minutes_of_day(lake, market, day) for day in block}
+                receipts.append(lake.replace_many("minute_bars", built, {"market": str(market)}))
+        return _many(receipts, [])
+
+    return minute_bars_asset
+
+
+def _tick_days(lake: Lake, market: Market) -> list[date]:
+    return sorted(set(lake.dates("trades", str(market))) | set(lake.dates("order_book", str(market))))
+
+
+def minutes_of_day(lake: Lake, market: Market, day: date) -> pl.DataFrame:
+    """MINUTE_BARS of one stored day, read with the last 61 minutes of the day before."""
+    start = datetime.combine(day, time(), UTC)
+    span = (start - CARRY_IN, start + timedelta(days=1))
+    keys = {"market": str(market)}
+    trades = optional(lake, "trades", keys, TRADES, *span)
+    book = optional(lake, "order_book", keys, ORDER_BOOK, *span)
+    return minute_bars(trades, book, day, check_local_time=trusts_local_time(trades, book))
+
+
+def optional(
+    lake: Lake,
+    table: str,
+    keys: dict[str, str],
+    schema: dict[str, pl.DataType | type[pl.DataType]],
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> pl.DataFrame:
+    """The partition's rows, or an empty frame of the schema when it was never materialised."""
+    if not lake.exists(table, keys):
+        return pl.DataFrame(schema=schema)
+    return lake.read(table, keys, start, end)
+
+
+def _candles(p: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=p.bars,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"polars", "deltalake"},
+        description="The exchange's own candles of a symbol and timeframe; only closed ones.",
+    )
+    def candles(
+        context: dg.AssetExecutionContext,
+        source: dg.ResourceParam[Source],
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+    ) -> dg.MaterializeResult:
+        keys = dimensions(context.partition_key)
+        delivery = source.candles(keys["symbol"], keys["timeframe"], *settings.universe.span)
+        receipt = lake.replace_months("candles", delivery.frame, keys)
+        keep_quarantine(lake, "candles", f"{keys['symbol']}.{keys['timeframe']}", [delivery.quarantine])
+        return written(receipt, delivery.notes, quarantined=delivery.quarantine.height)
+
+    return candles
+
+
+def _funding(p: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=p.symbols,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"polars", "deltalake"},
+        description="Settled funding of a symbol: the rate is known from its recorded stamp on.",
+    )
+    def funding(
+        context: dg.AssetExecutionContext,
+        source: dg.ResourceParam[Source],
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+    ) -> dg.MaterializeResult:
+        symbol = context.partition_key
+        frame = source.funding(symbol, *settings.universe.span)
+        if frame is None:
+            raise MissingData(
+                f"{symbol}: the source has no funding; features go without it, nothing else is needed."
+            )
+        return written(lake.replace("funding", frame, {"symbol": symbol}))
+
+    return funding
+
+
+def _bars(p: Partitions) -> dg.AssetsDefinition:
+    consistent = dg.AssetCheckSpec(
+        "is_consistent",
+        asset="bars",
+        blocking=True,
+        partitions_def=p.bars,
+        description="Sorted, unique, finite, low <= open, close <= high, volume >= 0.",
+    )
+
+    @dg.asset(
+        partitions_def=p.bars,
+        deps=[
+            dg.AssetDep("minute_bars", partition_mapping=p.market_days_to_bars()),
+            dg.AssetDep("candles", partition_mapping=p.shorter_or_same_timeframe()),
+        ],
+        check_specs=[consistent],
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"polars", "deltalake"},
+        description="The one bar table: ticks of the primary market where they exist, else candles; unknown minutes are no row.",
+    )
+    def bars(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+    ) -> dg.MaterializeResult:
+        keys = dimensions(context.partition_key)
+        frame = bars_of(lake, settings.universe.primary(keys["symbol"]), keys["symbol"], keys["timeframe"])
+        found = quality(frame, keys["timeframe"])
+        return written(
+            lake.replace_months("bars", frame, keys), (), [_consistency(found)], origins=_origins(frame)
+        )
+
+    return bars
+
+
+def bars_of(lake: Lake, primary: Market, symbol: str, timeframe: str) -> pl.DataFrame:
+    """BARS of one symbol and timeframe from the stored ticks and candles."""
+    return assemble(
+        optional(lake, "minute_bars", {"market": str(primary)}, MINUTE_BARS),
+        optional(lake, "candles", {"symbol": symbol, "timeframe": "1m"}, CANDLES),
+        optional(lake, "candles", {"symbol": symbol, "timeframe": timeframe}, CANDLES),
+        timeframe,
+    )
+
+
+def _consistency(found: Quality) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(check_name="is_consistent", passed=found.sound, metadata=found.as_dict())
+
+
+def _origins(frame: pl.DataFrame) -> dg.MetadataValue:
+    counts = frame.group_by("origin").len().sort("origin")
+    return dg.MetadataValue.json(dict(counts.iter_rows()))

@@ -1,0 +1,55 @@
+"""The jobs of the research location: one per stage, then retrain and promote per recipe. No schedules here."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from pipelines.models.recipes import RECIPES
+
+TRAIN = {"lane": "train"}  # dagster.yaml allows one at a time: a training run uses every core
+
+
+def build() -> list[UnresolvedAssetJobDefinition]:
+    """Every research job."""
+    return [*stages(), *(job for recipe in RECIPES for job in (retrain(recipe), promote(recipe)))]
+
+
+def stages() -> list[UnresolvedAssetJobDefinition]:
+    """The stages between the market and the sequences."""
+    return [
+        dg.define_asset_job(
+            "ingest_ticks",
+            selection=dg.AssetSelection.assets("trades", "order_book", "minute_bars"),
+            description="Ticks of the asked days and markets, and the minute bars they make.",
+        ),
+        dg.define_asset_job("ingest_candles", selection="candles", description="The exchange's own candles."),
+        dg.define_asset_job(
+            "ingest_funding", selection="funding", description="Settled funding, where a source has it."
+        ),
+        dg.define_asset_job(
+            "build_bars_and_features",
+            selection=dg.AssetSelection.assets("bars", "features"),
+            description="The one bar table of a symbol and timeframe, and its features.",
+        ),
+        dg.define_asset_job(
+            "build_sequences", selection="sequences", description="The index of a sequence dataset."
+        ),
+    ]
+
+
+def retrain(recipe: str) -> UnresolvedAssetJobDefinition:
+    """Candidate, then its scorecard, in one run."""
+    return dg.define_asset_job(
+        f"retrain_{recipe}",
+        selection=dg.AssetSelection.assets(recipe, dg.AssetKey(["scorecard", recipe])),
+        tags=TRAIN,
+        description=f"Train {recipe} and judge it out of sample.",
+    )
+
+
+def promote(recipe: str) -> UnresolvedAssetJobDefinition:
+    """The pointer; the asset reads the stored verdicts again and refuses by itself."""
+    return dg.define_asset_job(
+        f"promote_{recipe}",
+        selection=dg.AssetSelection.assets(dg.AssetKey(["promoted", recipe])),
+        description=f"Move LATEST of {recipe} when every required verdict passes.",
+    )

@@ -1,0 +1,14 @@
+"""Features of bars: 53 in v5, each declared once, causal by construction and tested by the same laws.
+
+A feature is one object in the file of its group (price, session, spread, volume, averages, momentum, bands,
+book, flow, tick_volatility, funding); the catalogue finds it there. Formulas are numpy over a block of rows,
+because a window summed afresh from powers of two leaves no dust, unlike a running total, and is several times
+faster than the same plan as polars rolling expressions; the tables in and out are polars. Labels live in
+pipelines.sequences.
+"""
+
+from pipelines.features.declaration import Feature, Minutes
+from pipelines.features.engine import compute
+from pipelines.features.sets import FeatureSet, best_set, catalogue, feature_set
+
+__all__ = ["Feature", "FeatureSet", "Minutes", "best_set", "catalogue", "compute", "feature_set"]

@@ -1,0 +1,128 @@
+"""What a formula sees: a stretch of rows of the inputs, small enough for the processor's cache.
+
+Formulas are plain numpy over a Block. Blocks overlap by the longest window, so a value depends on its own
+window and not on where a block begins; nothing here knows about gaps, the engine hides rows whose window
+crosses one.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from threading import RLock
+from typing import Any, Protocol, TypeVar, overload, runtime_checkable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipelines.errors import MissingData
+
+Array = NDArray[np.float64]
+T = TypeVar("T")
+
+
+class Inputs:
+    """The columns of one BARS frame as float64 arrays (null = NaN), and what runs through whole columns."""
+
+    def __init__(
+        self, bars: pl.DataFrame, length: timedelta, run: NDArray[np.int64], funding: pl.DataFrame | None
+    ) -> None:
+        self.bars = bars
+        self.length = length
+        self.run = run  # (N,) number of each row's run of bars without an unknown gap, from 0
+        self.funding = funding
+        self._columns: dict[object, Array] = {}
+        self._lock = RLock()  # blocks run in threads: each column is made once
+
+    def column(self, name: str) -> Array:
+        """One column, (N,), NaN where null."""
+        with self._lock:
+            if name not in self._columns:
+                if name not in self.bars.columns:
+                    raise MissingData(
+                        f"the bars have no column {name!r}: expected the BARS schema, found "
+                        f"{len(self.bars.columns)} columns; build them with pipelines.market.bars."
+                    )
+                self._columns[name] = self.bars.get_column(name).cast(pl.Float64).rechunk().to_numpy()
+            return self._columns[name]
+
+    def open_time(self) -> NDArray[np.int64]:
+        """Open times in microseconds since 1970 UTC, (N,)."""
+        return self.bars.get_column("open_time").to_physical().to_numpy()
+
+    def whole(self, formula: Callable[["Inputs"], Array]) -> Array:
+        """A value that runs through whole columns (an exponential average), computed once."""
+        with self._lock:
+            if formula not in self._columns:
+                self._columns[formula] = formula(self)
+            return self._columns[formula]
+
+
+class Whole:
+    """A formula over whole columns: needed where memory has no end but a gap."""
+
+    def __init__(self, formula: Callable[[Inputs], Array]) -> None:
+        self.formula = formula
+        self.__doc__ = formula.__doc__
+
+
+@runtime_checkable
+class HasFormula(Protocol):
+    """A declared feature, as far as a block needs to know."""
+
+    @property
+    def formula(self) -> Callable[["Block"], Array]:
+        """The feature's formula."""
+
+
+class Block:
+    """Rows [start − history, stop) of the inputs.
+
+    `x.close` is a column of BARS; `x(thing)` is a feature, a shared intermediate or a Whole, computed once
+    per block. Before the first row of the data the first row is repeated: the engine never shows those
+    values.
+    """
+
+    def __init__(self, inputs: Inputs, start: int, stop: int, history: int) -> None:
+        self._inputs = inputs
+        self._span = (start - history, stop)
+        self._memo: dict[object, Any] = {}
+
+    @property
+    def minutes(self) -> int:
+        """Length of a bar in minutes."""
+        return self._inputs.length // timedelta(minutes=1)
+
+    @property
+    def open_time(self) -> NDArray[np.int64]:
+        """Open times, microseconds since 1970 UTC."""
+        return self._rows(self._inputs.open_time())
+
+    def __getattr__(self, name: str) -> Array:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        values = self._rows(self._inputs.column(name))
+        setattr(self, name, values)
+        return values
+
+    @overload
+    def __call__(self, thing: HasFormula | Whole) -> Array: ...
+
+    @overload
+    def __call__(self, thing: Callable[["Block"], T]) -> T: ...
+
+    def __call__(self, thing: HasFormula | Whole | Callable[["Block"], T]) -> Any:
+        """The values of a feature, a Whole or a shared function of the block."""
+        if thing not in self._memo:
+            self._memo[thing] = self._compute(thing)
+        return self._memo[thing]
+
+    def _compute(self, thing: HasFormula | Whole | Callable[["Block"], T]) -> Any:
+        if isinstance(thing, Whole):
+            return self._rows(self._inputs.whole(thing.formula))
+        return thing.formula(self) if isinstance(thing, HasFormula) else thing(self)
+
+    def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
+        start, stop = self._span
+        if start >= 0:
+            return values[start:stop]
+        return np.concatenate([np.repeat(values[:1], -start), values[:stop]])

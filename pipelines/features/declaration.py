@@ -1,0 +1,108 @@
+"""What a feature is: one declared object with a unit, an encoding, a lookback, bounds and a formula.
+
+What does not live here: the formulas (one file per group), the engine that runs them (engine.py), the ordered
+sets (sets.py) and how a column enters a model (encoding.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.features.block import Block
+
+Array = NDArray[np.float64]
+Encoding = Literal["none", "log1p", "anchored", "relative", "scaled"]
+Formula = Callable[[Block], Array]
+
+_DIMENSIONLESS = {"ratio", "share", "flag", "[-1,1]", "σ"}
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """A lookback in minutes, whatever the timeframe."""
+
+    count: int  # minutes including the one that ends the bar
+    last_only: bool = (
+        False  # True: only the bar's last minute looks back; False: every minute of the bar does
+    )
+
+    def bars(self, minutes: int) -> int:
+        """Bars of `minutes` minutes, including t, that hold everything the value needs."""
+        if self.last_only:
+            return -(-self.count // minutes)
+        return 1 + -(-(self.count - 1) // minutes)
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """One column of the feature table.
+
+    `formula` maps a Block to a float64 array of the block's length. The value of a row may depend only on
+    that row and the `lookback` − 1 rows before it; an exponential average may also run since the last gap.
+    """
+
+    name: str
+    group: str  # file it is declared in
+    unit: str  # quote, base, ratio, share, flag, %, bp, bp², 1/min, 1/bar, day, [-1,1], 0-100, bp/h
+    encoding: Encoding
+    lookback: int | Minutes  # bars including t, or minutes
+    formula: Formula = field(repr=False)
+    doc: str = field(repr=False)  # formula in words and its source
+    bounds: tuple[float, float] = (-inf, inf)
+    flag: bool = False  # 0 or 1 (or a share of the bar): never scaled
+    ticks: bool = False  # needs the minute aggregates: null on candle bars
+    source: Literal["bars", "funding"] = "bars"
+    column: str | None = None  # the BARS column that the feature is, unchanged: shared, not copied
+
+    def bars(self, minutes: int) -> int:
+        """Lookback in bars of a timeframe of `minutes` minutes, including t."""
+        return self.lookback if isinstance(self.lookback, int) else self.lookback.bars(minutes)
+
+    def scale(self, values: Array, close: Array) -> Array:
+        """Scale of the tolerance 1e-9·scale: C_t, 1 or max(|x|, 1e-9) by unit (FEATURES.md, Lookback)."""
+        if self.unit == "quote":
+            return close
+        if self.unit in _DIMENSIONLESS:
+            return np.ones_like(values)
+        return np.maximum(np.abs(values), 1e-9)
+
+
+def feature(
+    *,
+    unit: str,
+    lookback: int | Minutes,
+    encoding: Encoding = "none",
+    bounds: tuple[float, float] = (-inf, inf),
+    flag: bool = False,
+    ticks: bool = False,
+    source: Literal["bars", "funding"] = "bars",
+    column: str | None = None,
+    name: str | None = None,
+    doc: str | None = None,
+) -> Callable[[Formula], Feature]:
+    """Decorator that turns a formula into a Feature named like the function, in the group of its file.
+
+    `name` and `doc` are for families made by one function, such as the moving averages.
+    """
+
+    def declare(formula: Formula) -> Feature:
+        return Feature(
+            name=name or getattr(formula, "__name__"),  # noqa: B009  (Callable has no __name__ for mypy)
+            group=formula.__module__.rpartition(".")[2],
+            unit=unit,
+            encoding=encoding,
+            lookback=lookback,
+            formula=formula,
+            doc=doc or formula.__doc__ or "",
+            bounds=bounds,
+            flag=flag,
+            ticks=ticks,
+            source=source,
+            column=column,
+        )
+
+    return declare

@@ -1,0 +1,138 @@
+"""The engine: runs the formulas over a table of bars and hides what a gap or a warm-up makes unknown.
+
+Rows are computed in blocks that fit the processor's cache, each with enough rows before it for the longest
+window; values do not depend on where blocks begin. What does not live here: the formulas (one file per
+group).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.errors import BadData
+from pipelines.features.block import Array, Block, Inputs
+from pipelines.features.declaration import Feature
+from pipelines.features.sets import feature_set, features_named
+from pipelines.market.schemas import CANDLES, UTC_US
+from pipelines.market.timeframes import length_of
+
+_BLOCK = 32_768  # rows: fewer and Python's share grows, more and the ~150 columns of a block leave the cache
+_HISTORY = 64  # rows before a block: the longest window is 62 bars (jump_indicator)
+
+
+def compute(
+    bars: pl.DataFrame,
+    timeframe: str,
+    names: Sequence[str] | None = None,
+    *,
+    funding: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Features of bars: [open_time, one float64 column per name], the same rows as the bars, raw units.
+
+    bars : BARS rows of one symbol, sorted by open_time, no bar twice; a missing row is an unknown gap.
+    names : features to compute, in this order; all of v5 when None.
+    funding : FUNDING rows, needed by the funding group only.
+    A value is null before row lookback − 1 after the start or a gap, and where its definition says so.
+    For features from ticks a bar without ticks is a gap too.
+    Raises UnknownName for a feature or timeframe nobody declared, BadData for bars out of order or without
+    prices, MissingData when a column or the funding table is absent.
+    """
+    wanted = features_named(feature_set("v5").names if names is None else names)
+    length = length_of(timeframe)
+    steps = _steps(bars)
+    if bars.is_empty():
+        return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
+    run = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
+    inputs = Inputs(bars, length, run, funding)
+    values = _values(inputs, wanted)
+    known = _Known(inputs)
+    columns = [_column(feature, column, known) for feature, column in zip(wanted, values, strict=True)]
+    return pl.DataFrame([bars.get_column("open_time"), *columns])
+
+
+def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
+    """Microseconds from each bar to the next, (N − 1,); raises BadData for bars that are no clean series."""
+    missing = [name for name in CANDLES if name not in bars.columns]
+    if missing:
+        raise BadData(
+            f"bars need the columns of BARS: {', '.join(missing)} not found; build them with bars.py."
+        )
+    if bars.schema["open_time"] != UTC_US:
+        raise BadData(f"open_time must be {UTC_US}, found {bars.schema['open_time']}; cast the bars.")
+    for name in CANDLES:
+        nulls = bars.get_column(name).null_count()
+        if nulls:
+            raise BadData(f"bars need {name!r} in every row, found {nulls} nulls; drop unknown bars instead.")
+    steps = np.diff(bars.get_column("open_time").to_physical().to_numpy())
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 1
+        at = bars.get_column("open_time")[row]
+        raise BadData(
+            f"bars must be sorted by open_time without repeats, row {row} ({at}) is not; sort them."
+        )
+    return steps
+
+
+def _values(inputs: Inputs, wanted: Sequence[Feature]) -> list[Array]:
+    """One (N,) array per feature, hidden rows included; a feature that is a column of the bars shares it."""
+    rows = inputs.bars.height
+    made = [feature for feature in wanted if feature.column is None]
+    matrix = np.empty((len(made), rows))
+
+    def fill(start: int) -> None:
+        stop = min(start + _BLOCK, rows)
+        with np.errstate(all="ignore"):  # hidden rows divide by whatever stands there
+            block = Block(inputs, start, stop, _HISTORY)
+            for row, feature in zip(matrix, made, strict=True):
+                row[start:stop] = block(feature)[_HISTORY:]
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        list(threads.map(fill, range(0, rows, _BLOCK)))
+    rest = iter(matrix)
+    return [inputs.column(one.column) if one.column is not None else next(rest) for one in wanted]
+
+
+class _Known:
+    """Which rows lie far enough from the last gap for a lookback, computed once per lookback."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._masks: dict[tuple[bool, int], NDArray[np.bool_]] = {}
+        self._ages: dict[bool, NDArray[np.int32]] = {}
+
+    def mask(self, feature: Feature) -> NDArray[np.bool_]:
+        """True where the feature's window holds no gap, (N,)."""
+        bars = feature.bars(self._inputs.length // timedelta(minutes=1))
+        if (feature.ticks, bars) not in self._masks:
+            self._masks[feature.ticks, bars] = self._age(feature.ticks) >= bars - 1
+        return self._masks[feature.ticks, bars]
+
+    def _age(self, ticks: bool) -> NDArray[np.int32]:
+        """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed."""
+        if ticks not in self._ages:
+            row = np.arange(self._inputs.bars.height, dtype=np.int32)
+            first = np.zeros_like(row)
+            starts = np.flatnonzero(np.diff(self._inputs.run)) + 1
+            first[starts] = starts
+            if ticks:
+                without = np.flatnonzero(np.isnan(self._inputs.column("trades")))
+                first[without] = without + 1
+            self._ages[ticks] = row - np.maximum.accumulate(first)
+        return self._ages[ticks]
+
+
+def _column(feature: Feature, values: Array, known: _Known) -> pl.Series:
+    """A float64 column over `values` without a copy, null where the value is not known."""
+    mask = known.mask(feature)
+    if feature.ticks or feature.source != "bars":
+        missing = np.isnan(values)
+        if missing.any():
+            mask = mask & ~missing
+    shown = None if mask.all() else pa.py_buffer(np.packbits(mask, bitorder="little"))
+    array = pa.Array.from_buffers(pa.float64(), len(values), [shown, pa.py_buffer(values)])
+    return pl.Series(feature.name, array)

@@ -1,0 +1,108 @@
+"""Features 41–47 and 53: who traded, how much, at what cost against the book. Price noise lives next door.
+
+All come from sums and (n, mean, M2) of the bar, so that longer bars are exact merges of minutes.
+"""
+
+import numpy as np
+
+from pipelines.features.block import Array, Block
+from pipelines.features.book import known
+from pipelines.features.declaration import Minutes, feature
+from pipelines.features.rolling import ratio
+
+
+def std_from_moments(squares: Array, count: Array) -> Array:
+    """√(M2/(n − 1)); 0 below two values, NaN where n is unknown."""
+    out = squares / (count - 1.0)
+    np.sqrt(out, out=out)
+    below_two = count < 2.0
+    if below_two.any():
+        out[below_two] = 0.0
+    return out
+
+
+def _only_with_trades(x: Block, values: Array) -> Array:
+    """`values`, 0 where the bar has no trade."""
+    none = x.trades == 0.0
+    if none.any():
+        values[none] = 0.0
+    return values
+
+
+@feature(unit="bp", lookback=Minutes(2), ticks=True)
+def effective_spread(x: Block) -> Array:
+    """Size-weighted mean over trades of 2e4·s·(p − m₋)/m₋; 0 without a trade.
+
+    m₋ is the mid standing before the trade, s is +1 when the aggressor bought and −1 when it sold. Null when
+    no trade of the bar had a known mid before it.
+    Source: Huang & Stoll (1996), Dealer versus auction markets, the effective spread.
+    """
+    mean = ratio(x.effective_spread_sum, x.effective_spread_amount, when_zero=np.nan)
+    return known(x, _only_with_trades(x, mean), x.book_seconds)
+
+
+@feature(unit="1/min", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+def trade_intensity(x: Block) -> Array:
+    """Trades per minute of the bar.
+
+    Source: Dufour & Engle (2000), Time and the price impact of a trade; FEATURES.md 42.
+    """
+    return x.trades / x.minutes
+
+
+@feature(unit="share", lookback=1, bounds=(0.0, 1.0), ticks=True)
+def buy_volume_ratio(x: Block) -> Array:
+    """Share of the volume that the aggressor bought; 0.5 when nothing traded.
+
+    Source: FEATURES.md 43.
+    """
+    return ratio(x.bought, x.bought + x.sold, when_zero=0.5)
+
+
+@feature(unit="share", lookback=1, bounds=(0.0, 1.0), ticks=True)
+def sell_volume_ratio(x: Block) -> Array:
+    """1 − buy_volume_ratio, redundant by construction.
+
+    Source: FEATURES.md 44.
+    """
+    return 1.0 - x(buy_volume_ratio)
+
+
+@feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+def trade_size_mean(x: Block) -> Array:
+    """Mean amount of the bar's trades; 0 without one.
+
+    Source: FEATURES.md 45.
+    """
+    return _only_with_trades(x, x.size_mean.copy())
+
+
+@feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+def trade_size_std(x: Block) -> Array:
+    """Standard deviation (ddof 1) of the amounts of the bar's trades; 0 below two.
+
+    Source: FEATURES.md 46; merging as in Chan, Golub & LeVeque (1979).
+    """
+    return std_from_moments(x.size_m2, x.trades)
+
+
+@feature(unit="share", lookback=Minutes(61), bounds=(0.0, 1.0), ticks=True)
+def large_trade_ratio(x: Block) -> Array:
+    """Share of trades larger than μ + 2σ of all trades of the 60 minutes before; 0 without a trade.
+
+    The threshold never includes the current minute; a longer bar counts each minute against its own.
+    Source: FEATURES.md 47.
+    """
+    return _only_with_trades(x, x.large_trades / x.trades)
+
+
+@feature(unit="bp", lookback=Minutes(2), ticks=True)
+def arrival_price_impact(x: Block) -> Array:
+    """1e4·sign(bought − sold)·(m_end − m_start)/m_start, mids standing at open and close; 0 without a trade.
+
+    Source: Perold (1988), The implementation shortfall: the move against the mid at arrival; FEATURES.md 53.
+    """
+    move = (x.mid_end - x.mid_start) / x.mid_start
+    move *= np.sign(x.bought - x.sold)
+    move *= 1e4
+    return known(x, _only_with_trades(x, move), x.book_seconds)

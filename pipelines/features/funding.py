@@ -1,0 +1,68 @@
+"""Features 13–14 of meta17: the perpetual's funding rate and its change over an hour. An optional group.
+
+A rate is known from its recorded stamp on, never from the hour it is named after; a bar sees what was
+recorded until it becomes usable, at its close plus the grace. What does not live here: reading funding files.
+"""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+
+from pipelines.errors import MissingData
+from pipelines.features.block import Array, Block, Inputs, Whole
+from pipelines.features.declaration import Minutes, feature
+from pipelines.market.timeframes import GRACE
+
+_PATIENCE = timedelta(hours=1)
+"""A rate is too old when its stamp is further back than its period and this."""
+
+
+def rate_known(inputs: Inputs, ago: timedelta) -> Array:
+    """Last rate recorded until `ago` before each bar became usable, bp/h, (N,); NaN when none or too old.
+
+    Raises MissingData without a funding table: an absent source is never a zero rate.
+    """
+    if inputs.funding is None:
+        raise MissingData(
+            "funding features need a funding table: expected columns time, rate, period_hours, found none; "
+            "pass funding=… or leave the group out."
+        )
+    usable = inputs.bars.get_column("open_time") + inputs.length + GRACE - ago
+    recorded = inputs.funding.select("time", "rate", "period_hours", stamp="time").sort("time")
+    joined = usable.alias("time").to_frame().join_asof(recorded, on="time", strategy="backward")
+    hours = pl.col("period_hours")
+    oldest_us = hours * 3_600_000_000 + _PATIENCE // timedelta(microseconds=1)
+    age_us = (pl.col("time") - pl.col("stamp")).dt.total_microseconds()
+    rate = pl.when(age_us <= oldest_us).then(1e4 * pl.col("rate") / hours)
+    return joined.select(rate.alias("rate")).get_column("rate").to_numpy()
+
+
+def _now(inputs: Inputs) -> Array:
+    return rate_known(inputs, timedelta(0))
+
+
+def _change(inputs: Inputs) -> Array:
+    return np.subtract(inputs.whole(_now), rate_known(inputs, timedelta(hours=1)))
+
+
+_whole_now = Whole(_now)
+_whole_change = Whole(_change)
+
+
+@feature(unit="bp/h", lookback=1, source="funding")
+def funding_rate(x: Block) -> Array:
+    """Last recorded funding rate ÷ its period, in bp/h; null when older than its period + 1 h.
+
+    Source: FEATURES.md, meta17 13.
+    """
+    return x(_whole_now)
+
+
+@feature(unit="bp/h", lookback=Minutes(60, last_only=True), source="funding")
+def funding_momentum_1h(x: Block) -> Array:
+    """funding_rate known now minus the one known an hour before.
+
+    Source: FEATURES.md, meta17 14.
+    """
+    return x(_whole_change)

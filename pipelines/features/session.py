@@ -1,0 +1,88 @@
+"""Features 6–10: where the bar lies in the day and the week, in UTC, without daylight saving.
+
+Every value depends on the bar's slot in the week only, so each is a table of one week's slots.
+"""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.features.block import Array, Block
+from pipelines.features.declaration import feature
+
+_WEEK_MINUTES = 7 * 24 * 60
+_MONDAY_OFFSET_MINUTES = 3 * 24 * 60  # 1970-01-01 was a Thursday
+_MINUTE_US = 60_000_000
+
+
+def slot_of_week(x: Block) -> NDArray[np.int64]:
+    """Number of the bar since Monday 00:00 UTC."""
+    bar = np.floor_divide(x.open_time, x.minutes * _MINUTE_US) + _MONDAY_OFFSET_MINUTES // x.minutes
+    week = _WEEK_MINUTES // x.minutes
+    # numpy divides by a constant several times faster than it takes a remainder
+    slots: NDArray[np.int64] = bar - np.floor_divide(bar, week) * week
+    return slots
+
+
+@cache
+def _session_table(minutes: int, first_hour: int, last_hour: int) -> Array:
+    opened = np.arange(0, _WEEK_MINUTES, minutes) % (24 * 60)
+    inside = np.minimum(opened + minutes, last_hour * 60) - np.maximum(opened, first_hour * 60)
+    shares: Array = np.maximum(inside, 0) / minutes
+    return shares
+
+
+@cache
+def _day_table(minutes: int) -> Array:
+    return (np.arange(0, _WEEK_MINUTES, minutes) // (24 * 60)).astype(np.float64)
+
+
+@cache
+def _weekend_table(minutes: int) -> Array:
+    return (_day_table(minutes) >= 5).astype(np.float64)
+
+
+@feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
+def session_tokyo(x: Block) -> Array:
+    """Share of the bar's time in [00:00, 09:00) UTC: 0 or 1 up to 1 h, constant (so disabled) at 1 d.
+
+    Source: FEATURES.md 6; Tokyo 09:00–18:00 local.
+    """
+    return _session_table(x.minutes, 0, 9).take(x(slot_of_week), mode="clip")
+
+
+@feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
+def session_london(x: Block) -> Array:
+    """Share of the bar's time in [08:00, 17:00) UTC: 0 or 1 up to 1 h, constant (so disabled) at 1 d.
+
+    Source: FEATURES.md 7; London 08:00–17:00 in winter.
+    """
+    return _session_table(x.minutes, 8, 17).take(x(slot_of_week), mode="clip")
+
+
+@feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
+def session_new_york(x: Block) -> Array:
+    """Share of the bar's time in [13:00, 22:00) UTC: 0 or 1 up to 1 h, constant (so disabled) at 1 d.
+
+    Source: FEATURES.md 8; New York 08:00–17:00 in winter.
+    """
+    return _session_table(x.minutes, 13, 22).take(x(slot_of_week), mode="clip")
+
+
+@feature(unit="day", lookback=1, bounds=(0.0, 6.0))
+def day_of_week(x: Block) -> Array:
+    """Day of the bar's open in UTC, Monday 0 to Sunday 6.
+
+    Source: FEATURES.md 9.
+    """
+    return _day_table(x.minutes).take(x(slot_of_week), mode="clip")
+
+
+@feature(unit="flag", lookback=1, bounds=(0.0, 1.0), flag=True)
+def is_weekend(x: Block) -> Array:
+    """1 when the bar opens on a Saturday or Sunday, UTC.
+
+    Source: FEATURES.md 10.
+    """
+    return _weekend_table(x.minutes).take(x(slot_of_week), mode="clip")

@@ -1,0 +1,51 @@
+"""Features 11–14: the bar's range and its average. The order book's spread lives in book.py."""
+
+import numpy as np
+
+from pipelines.features.block import Array, Block
+from pipelines.features.declaration import feature
+from pipelines.features.rolling import Windows, lag, ratio
+
+
+def true_range(x: Block) -> Array:
+    """max(H − L, |H − C₋₁|, |L − C₋₁|), quote units. Source: Wilder (1978), New Concepts, ch. III."""
+    before = lag(x.close, 1)
+    top, bottom = np.maximum(x.high, before), np.minimum(x.low, before)
+    return np.subtract(top, bottom, out=top)
+
+
+@feature(unit="quote", encoding="relative", lookback=1, bounds=(0.0, float("inf")))
+def spread(x: Block) -> Array:
+    """H − L, the bar's range.
+
+    Source: FEATURES.md 11. Encoded it is spread_pct/100, redundant by construction.
+    """
+    return x.high - x.low
+
+
+@feature(unit="%", lookback=1, bounds=(0.0, float("inf")))
+def spread_pct(x: Block) -> Array:
+    """The bar's range in percent of its close: 100·(H − L)/C.
+
+    Source: FEATURES.md 12; Parkinson's (1980) range, not squared.
+    """
+    return 100.0 * (x(spread) / x.close)
+
+
+@feature(unit="quote", encoding="relative", lookback=15, bounds=(0.0, float("inf")))
+def atr(x: Block) -> Array:
+    """Simple mean of the true range over 14 bars.
+
+    Source: Wilder (1978), New Concepts, ch. III, with a plain mean so that memory ends after 15 bars.
+    """
+    return Windows(x(true_range)).mean(14)
+
+
+@feature(unit="ratio", lookback=15, bounds=(0.0, 14.0))
+def spread_atr_ratio(x: Block) -> Array:
+    """(H − L)/atr; 1 when atr is 0. At most 14: the bar's range is part of the mean.
+
+    Source: FEATURES.md 14.
+    """
+    values = ratio(x(spread), x(atr), when_zero=1.0)
+    return np.minimum(values, 14.0, out=values)

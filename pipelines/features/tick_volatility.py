@@ -1,0 +1,86 @@
+"""Features 48–52: how much the price moved inside and around the bar. Range and bands live elsewhere."""
+
+import numpy as np
+
+from pipelines.features.block import Array, Block
+from pipelines.features.declaration import Minutes, feature
+from pipelines.features.flow import std_from_moments
+from pipelines.features.rolling import Windows, change, lag
+
+
+def simple_return(x: Block) -> Array:
+    """r_t = C_t/C₋₁ − 1, written as the move over C₋₁ so that an unchanged price gives exactly 0."""
+    return change(x.close) / lag(x.close, 1)
+
+
+@feature(unit="bp", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+def tick_volatility(x: Block) -> Array:
+    """1e4·std of the bar's trade prices (ddof 1) ÷ C; 0 below two trades.
+
+    Source: FEATURES.md 48; merging as in Chan, Golub & LeVeque (1979).
+    """
+    values = std_from_moments(x.price_m2, x.trades)
+    values /= x.close
+    values *= 1e4
+    return values
+
+
+@feature(
+    unit="bp",
+    encoding="log1p",
+    lookback=Minutes(5, last_only=True),
+    bounds=(0.0, float("inf")),
+    ticks=True,
+    column="tick_volatility_5m",
+)
+def tick_volatility_5m(x: Block) -> Array:
+    """tick_volatility over the trades of the last 5 minutes; a longer bar has its last minute's.
+
+    Source: FEATURES.md 49.
+    """
+    return x.tick_volatility_5m
+
+
+@feature(
+    unit="bp²",
+    encoding="log1p",
+    lookback=Minutes(2),
+    bounds=(0.0, float("inf")),
+    ticks=True,
+    column="realized_variance",
+)
+def realized_volatility(x: Block) -> Array:
+    """1e8·Σ (log return between consecutive trades)²; a variance, so minutes add up to a longer bar.
+
+    The first return runs from the last trade before the bar if it is at most 60 s old.
+    Source: Andersen, Bollerslev, Diebold & Labys (2003), Modeling and forecasting realized volatility.
+    """
+    return x.realized_variance
+
+
+@feature(unit="flag", lookback=62, bounds=(0.0, 1.0), flag=True)
+def jump_indicator(x: Block) -> Array:
+    """1 if |r_t| > 3·std of the 60 returns before r_t, of the timeframe itself (ddof 1).
+
+    The threshold never includes the current bar. Source: FEATURES.md 51.
+    """
+    returns = x(simple_return)
+    squares = returns * returns
+    total = Windows(returns).sum(60)
+    total *= total
+    total /= 60.0
+    # returns are centred on nothing much, so Σr² − (Σr)²/n loses no digits that matter here
+    variance = np.maximum(Windows(squares).sum(60) - total, 0.0)
+    variance /= 59.0
+    out = np.zeros_like(returns)
+    np.greater(squares[1:], 9.0 * variance[:-1], out=out[1:], casting="unsafe")
+    return out
+
+
+@feature(unit="bp", lookback=Minutes(60, last_only=True), ticks=True, column="vwap_distance")
+def vwap_distance(x: Block) -> Array:
+    """1e4·(C − vwap)/vwap, vwap = Σ pq/Σ q of the last 60 minutes' trades; 0 when there are none.
+
+    A longer bar has its last minute's. Source: Berkowitz, Logue & Noser (1988); FEATURES.md 52.
+    """
+    return x.vwap_distance

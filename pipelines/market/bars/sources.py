@@ -1,0 +1,92 @@
+"""Minute bars and exchange candles -> BARS. Which source wins, and the close that an empty bar carries.
+
+Rules: ticks where they exist, else the candle. A bar without a trade is `verified-empty`, flat at the close
+of the bar before it. The tick feed's word that nobody traded yields to a candle that has volume.
+"""
+
+from datetime import timedelta
+
+import polars as pl
+
+from pipelines.market.schemas import BARS, MINUTE_AGGREGATES
+from pipelines.market.timeframes import length_of
+
+NO_TRADE: dict[str, float] = {
+    "trades": 0,
+    "bought": 0.0,
+    "sold": 0.0,
+    "size_m2": 0.0,
+    "price_m2": 0.0,
+    "large_trades": 0,
+    "realized_variance": 0.0,
+}
+"""What follows from no trade alone; everything else about an empty candle (book, windows) is unknown."""
+
+EMPTY = "verified-empty"
+
+
+def one_minute(minute_bars: pl.DataFrame, candles: pl.DataFrame) -> pl.DataFrame:
+    """MINUTE_BARS and 1 m CANDLES of one symbol -> its 1 m BARS, sorted by open_time; either may be empty.
+
+    An empty minute whose previous minute is not known has no close to carry: it is no row if it comes from
+    ticks, and flat at its own close if it comes from a candle of volume 0.
+    """
+    traded = candles.filter(_has_volume()).join(
+        minute_bars.filter(pl.col("trades") > 0), on="open_time", how="anti"
+    )
+    silent = candles.filter(_no_volume()).join(minute_bars, on="open_time", how="anti")
+    from_ticks = minute_bars.join(traded, on="open_time", how="anti").with_columns(
+        origin=pl.when(pl.col("trades") > 0).then(pl.lit("ticks")).otherwise(pl.lit(EMPTY))
+    )
+    parts = [from_ticks, _candle_bars(traded), _empty_candle_bars(silent)]
+    return _carry(pl.concat([_as_bars(part) for part in parts]), timedelta(minutes=1))
+
+
+def from_candles(candles: pl.DataFrame, timeframe: str) -> pl.DataFrame:
+    """CANDLES of a timeframe -> its BARS, sorted by open_time; a candle of volume 0 is `verified-empty`.
+
+    Aggregates are null, except what follows from no trade. Raises UnknownName for an unknown timeframe.
+    """
+    length = length_of(timeframe)
+    parts = [_candle_bars(candles.filter(_has_volume())), _empty_candle_bars(candles.filter(_no_volume()))]
+    return _carry(pl.concat([_as_bars(part) for part in parts]), length)
+
+
+def _no_volume() -> pl.Expr:
+    return (pl.col("volume") == 0).fill_null(value=False)
+
+
+def _has_volume() -> pl.Expr:
+    return ~_no_volume()  # a null volume stays a candle: quality() must see it
+
+
+def _candle_bars(candles: pl.DataFrame) -> pl.DataFrame:
+    unknown = {name: pl.lit(None) for name in MINUTE_AGGREGATES}
+    return candles.with_columns(origin=pl.lit("candle"), **unknown)
+
+
+def _empty_candle_bars(candles: pl.DataFrame) -> pl.DataFrame:
+    stated = {name: pl.lit(NO_TRADE.get(name)) for name in MINUTE_AGGREGATES}
+    return candles.with_columns(origin=pl.lit(EMPTY), **stated)
+
+
+def _as_bars(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(list(BARS)).cast(pl.Schema(BARS))
+
+
+def _carry(bars: pl.DataFrame, length: timedelta) -> pl.DataFrame:
+    """Sort, flatten empty bars at the last close of their unbroken run, drop those before any known close."""
+    bars = bars.sort("open_time", maintain_order=True)
+    run = (pl.col("open_time").diff() > length).fill_null(value=False).cum_sum().alias("run")
+    seen = pl.col("close").is_not_null().cum_sum().over("run")
+    known = pl.when((pl.col("origin") != EMPTY) | (seen == 1)).then(pl.col("close"))
+    carried = known.forward_fill().over("run")
+    empty = pl.col("origin") == EMPTY
+    flat = {name: pl.when(empty).then("carried").otherwise(name) for name in ("open", "high", "low", "close")}
+    return (
+        bars.with_columns(run)
+        .with_columns(carried=carried)
+        .with_columns(**flat)
+        .filter(~empty | pl.col("carried").is_not_null())
+        .select(list(BARS))
+    )

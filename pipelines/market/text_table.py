@@ -1,0 +1,79 @@
+"""CSV text as a table of text columns with line numbers. What the columns mean is not known here."""
+
+import csv
+from collections.abc import Sequence
+
+import polars as pl
+
+from pipelines.errors import BadData
+
+LINE = "#line"
+"""Column of 1-based line numbers, the header being line 1."""
+FLAW = "#flaw"
+"""Column that says why a line is not a row of the table; null for a proper row."""
+
+
+def text_table(raw: bytes, file: str, required: Sequence[str]) -> pl.DataFrame:
+    """The required columns as text (empty: null), by header name in any order, plus LINE and FLAW.
+
+    Every line after the header is one row. Raises BadData for an empty file or a header that lacks a name.
+    """
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    if not raw.strip():
+        raise BadData(f"file {file} is empty: expected a header line; get it again or delete it.")
+    header = _header(raw, file, required)
+    fast = _by_polars(raw, required)
+    return fast if fast is not None else _by_lines(raw, header, required)
+
+
+def raw_lines(raw: bytes, numbers: Sequence[int]) -> list[str]:
+    """The text of these 1-based lines."""
+    lines = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [lines[number - 1].rstrip(b"\r").decode("utf-8", "replace") for number in numbers]
+
+
+def _header(raw: bytes, file: str, required: Sequence[str]) -> list[str]:
+    first = raw.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    names = [name.strip() for name in next(csv.reader([first]))]
+    if absent := [name for name in required if name not in names]:
+        raise BadData(
+            f"file {file} lacks column {', '.join(absent)}: expected {', '.join(required)}, found first line "
+            f"{first[:120]!r}; give it a header line with these names."
+        )
+    if repeated := sorted({name for name in required if names.count(name) > 1}):
+        raise BadData(
+            f"file {file} names column {repeated[0]} twice: expected it once; correct its header line."
+        )
+    return names
+
+
+def _by_polars(raw: bytes, required: Sequence[str]) -> pl.DataFrame | None:
+    """Fast reading; None when rows and lines are not one to one, or a row has too many fields."""
+    lines = raw.count(b"\n") + (not raw.endswith(b"\n"))
+    try:
+        table = pl.read_csv(raw, infer_schema=False, columns=list(required))
+    except (pl.exceptions.PolarsError, UnicodeDecodeError):
+        return None  # the slow way names the line
+    if table.height != lines - 1:
+        return None
+    return table.select(
+        *required,
+        pl.int_range(2, pl.len() + 2, dtype=pl.Int64).alias(LINE),
+        pl.lit(None, pl.String).alias(FLAW),
+    )
+
+
+def _by_lines(raw: bytes, header: Sequence[str], required: Sequence[str]) -> pl.DataFrame:
+    body = raw.decode("utf-8", "replace").split("\n")[1:]
+    if body and not body[-1]:
+        body.pop()
+    places = [header.index(name) for name in required]
+    rows = []
+    for number, text in enumerate(body, start=2):
+        fields = next(csv.reader([text.rstrip("\r")]), [])
+        proper = len(fields) == len(header)
+        flaw = None if proper else f"the line has {len(fields)} fields where the header has {len(header)}"
+        values = [fields[place] or None for place in places] if proper else [None] * len(places)
+        rows.append((*values, number, flaw))
+    schema = dict.fromkeys(required, pl.String) | {LINE: pl.Int64, FLAW: pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")

@@ -1,0 +1,232 @@
+"""The settings of one installation: frozen and typed; an unknown or unused key is an error that names it.
+
+Reading the file and the environment is resources/environment.py's business; here is only what they may say.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipelines.errors import BadSettings, TidemarkError, UnknownName
+from pipelines.gates.policy import GatePolicy
+from pipelines.market.file_entry import FileEntry
+from pipelines.market.symbols import Market, check_symbol
+from pipelines.market.synthetic import SyntheticConfig
+from pipelines.market.timeframes import minutes_of
+from pipelines.models.recipes import RECIPES
+from pipelines.models.timing import TimingConfig
+from pipelines.sequences.specs import spec
+from pipelines.trading.costs import Costs
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SymbolSettings(_Frozen):
+    """One symbol and the market whose ticks make its bars."""
+
+    symbol: str
+    primary: str  # venue.SYMBOL
+
+    @field_validator("symbol")
+    @classmethod
+    def _symbol(cls, value: str) -> str:
+        return check_symbol(value)
+
+    @model_validator(mode="after")
+    def _market(self) -> "SymbolSettings":
+        if Market.parse(self.primary).symbol != self.symbol:
+            raise BadSettings(
+                f"universe.symbols: {self.symbol} has primary {self.primary}, a market of another symbol; "
+                f"expected venue.{self.symbol}."
+            )
+        return self
+
+
+class Universe(_Frozen):
+    """What is looked at: the UTC days [start, end), the symbols, timeframes and windows."""
+
+    start: date
+    end: date
+    timeframes: tuple[str, ...]
+    windows: tuple[str, ...]
+    symbols: tuple[SymbolSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Universe":
+        if self.end <= self.start:
+            raise BadSettings(
+                f"universe.end {self.end} is not after universe.start {self.start}; swap or correct them."
+            )
+        names = [s.symbol for s in self.symbols]
+        if len(set(names)) < len(names):
+            raise BadSettings(f"universe.symbols names a symbol twice: {', '.join(names)}; remove one.")
+        for timeframe in self.timeframes:
+            minutes_of(timeframe)
+        for window in self.windows:
+            if spec(window).timeframe not in self.timeframes:
+                raise BadSettings(
+                    f"universe.windows: {window} is made of {spec(window).timeframe} bars, which are not in "
+                    f"universe.timeframes {list(self.timeframes)}; add the timeframe or drop the window."
+                )
+        return self
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """[start, end) as aware UTC moments."""
+        return datetime.combine(self.start, time(), UTC), datetime.combine(self.end, time(), UTC)
+
+    def primary(self, symbol: str) -> Market:
+        """The market whose ticks make the bars of a symbol."""
+        return next(Market.parse(s.primary) for s in self.symbols if s.symbol == symbol)
+
+
+class Source(_Frozen):
+    """Where the market data comes from: exactly one kind, and only its own keys."""
+
+    kind: Literal["synthetic", "files"]
+    synthetic: SyntheticConfig | None = None
+    files: tuple[FileEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_its_own(self) -> "Source":
+        unused = "files" if self.kind == "synthetic" else "synthetic"
+        if getattr(self, unused):
+            raise BadSettings(
+                f"source.{unused} is set but source.kind is {self.kind!r}: nothing would read it; remove it."
+            )
+        if not getattr(self, self.kind):
+            raise BadSettings(f"source.kind is {self.kind!r} but source.{self.kind} is missing; add it.")
+        return self
+
+
+class Training(_Frozen):
+    """What every training run obeys."""
+
+    holdout_days: int = Field(ge=0)  # the last days of the universe belong to no fit and no fold
+    timing: TimingConfig
+
+
+class SessionSettings(_Frozen):
+    """One paper trader."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
+    symbols: tuple[str, ...] = Field(min_length=1)
+    timeframe: str
+    recipe: str  # whose pointers it obeys
+    mode: Literal["replay", "follow"] = "replay"
+    capital: float = Field(gt=0)  # quote units
+    max_position: float = Field(gt=0, le=1)  # share of equity
+    margin: float = Field(ge=0)  # expected move above the round-trip cost, as a share of it
+
+
+class Paths(_Frozen):
+    """Where everything that these settings make is kept: one folder, so that two markets never share a pointer."""
+
+    root: str
+
+    @property
+    def lake(self) -> str:
+        """Tables."""
+        return f"{self.root}/lake"
+
+    @property
+    def artifacts(self) -> str:
+        """Bundles, scorecards, pointers and journals."""
+        return f"{self.root}/artifacts"
+
+    @property
+    def reports(self) -> str:
+        """HTML reports."""
+        return f"{self.root}/reports"
+
+
+class Settings(_Frozen):
+    """Everything that may be set."""
+
+    universe: Universe
+    source: Source
+    costs: Costs
+    training: Training
+    gates: GatePolicy
+    sessions: tuple[SessionSettings, ...] = Field(min_length=1)
+    paths: Paths
+
+    @model_validator(mode="after")
+    def _sessions_exist(self) -> "Settings":
+        known = {s.symbol for s in self.universe.symbols}
+        for session in self.sessions:
+            if unknown := set(session.symbols) - known:
+                raise BadSettings(
+                    f"session {session.name!r} trades {', '.join(sorted(unknown))}, not in universe.symbols "
+                    f"({', '.join(sorted(known))}); add the symbol or drop it from the session."
+                )
+            if session.timeframe not in self.universe.timeframes:
+                raise BadSettings(
+                    f"session {session.name!r} has timeframe {session.timeframe}, not in universe.timeframes "
+                    f"{list(self.universe.timeframes)}; correct it."
+                )
+            if session.recipe not in RECIPES:
+                raise BadSettings(
+                    f"session {session.name!r} obeys recipe {session.recipe!r}; expected one of {', '.join(RECIPES)}."
+                )
+        return self
+
+    def session(self, name: str) -> SessionSettings:
+        """The session of that name; raises UnknownName."""
+        for session in self.sessions:
+            if session.name == name:
+                return session
+        raise UnknownName(
+            f"session {name!r} is not known: expected one of {', '.join(s.name for s in self.sessions)}; correct it."
+        )
+
+
+def parse(text: str, overrides: Mapping[str, str], origin: str) -> Settings:
+    """Settings of a TOML text with `A__B__C`-style overrides (section names joined by two underscores).
+
+    Raises BadSettings, one sentence for the first thing wrong, naming the key.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{origin} is not TOML: {error}; correct the line.") from error
+    for name, value in overrides.items():
+        _override(data, name, value)
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise BadSettings(_sentence(error, origin)) from error
+
+
+def _override(data: dict[str, Any], name: str, value: str) -> None:
+    *sections, key = name.lower().split("__")
+    place = data
+    for section in sections:
+        inner = place.get(section)
+        if not isinstance(inner, dict):
+            raise BadSettings(
+                f"environment variable TIDEMARK_{name} names section {section!r}, which the settings file does "
+                f"not have (found {', '.join(place)}); correct the name."
+            )
+        place = inner
+    if isinstance(place.get(key), dict | list):
+        raise BadSettings(
+            f"environment variable TIDEMARK_{name} names a section, expected a single value; set a key in it."
+        )
+    place[key] = value
+
+
+def _sentence(error: ValidationError, origin: str) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, TidemarkError):
+        return f"{origin}: {cause}"
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{origin}: unknown key {where}; expected a key that the settings have: correct or remove it."
+    return f"{origin}: {where} is {first.get('input')!r}: {first['msg']}; correct it."

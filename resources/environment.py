@@ -1,0 +1,30 @@
+"""The only reader of environment variables: which settings file, which overrides, which secrets. No defaults live here.
+
+`TIDEMARK_SETTINGS` names the file (default settings.toml); any other `TIDEMARK_A__B` overrides key b of section a.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.errors import BadSettings
+from pipelines.settings import Settings, parse
+
+PREFIX = "TIDEMARK_"
+CHOICE = "TIDEMARK_SETTINGS"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings of this process; raises BadSettings with one sentence."""
+    environment = os.environ if environment is None else environment
+    path = Path(environment.get(CHOICE) or "settings.toml")
+    if not path.is_file():
+        raise BadSettings(
+            f"settings file {path} does not exist (looked in {Path.cwd()}); set {CHOICE} or start from the repository root."
+        )
+    overrides = {
+        name.removeprefix(PREFIX): value
+        for name, value in sorted(environment.items())
+        if name.startswith(PREFIX) and name != CHOICE
+    }
+    return parse(path.read_text(encoding="utf-8"), overrides, str(path))

@@ -1,0 +1,24 @@
+"""Which source the settings ask for. The sources themselves are `synthetic` and `files`."""
+
+from pathlib import Path
+
+from pipelines.errors import BadSettings
+from pipelines.settings import Settings
+from resources.clock import Clock
+from resources.sources.files import FilesSource
+from resources.sources.source import Source
+from resources.sources.synthetic import SyntheticSource
+
+
+def open_source(settings: Settings, clock: Clock) -> Source:
+    """The settings' source; nothing is read or generated before it is asked for something."""
+    source, universe = settings.source, settings.universe
+    if source.kind == "files":
+        return FilesSource(
+            source.files, Path(), clock.now(), cache=Path(settings.paths.root) / "tick_days.json"
+        )
+    if source.synthetic is None:
+        raise BadSettings("source.kind is 'synthetic' but source.synthetic is missing; add it.")
+    return SyntheticSource(
+        source.synthetic, tuple(s.symbol for s in universe.symbols), universe.start, universe.end
+    )

@@ -1,0 +1,60 @@
+"""Bytes of files and the files of a pattern. What the bytes mean is in pipelines/market."""
+
+import gzip
+import re
+import zlib
+from datetime import date
+from pathlib import Path
+
+from pipelines.errors import BadData
+
+NAMED_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+WILD = re.compile(r"[*?\[]")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file, unpacked when its name ends in .gz; raises BadData for a cut-off or broken gzip."""
+    packed = path.read_bytes()
+    if path.suffix != ".gz" or not packed:
+        return packed
+    try:
+        return gzip.decompress(packed)
+    except (EOFError, OSError, zlib.error) as error:
+        raise BadData(
+            f"file {path} cannot be unpacked: expected a whole gzip, found {str(error).rstrip('.')}; get "
+            "it again."
+        ) from error
+
+
+def matches(root: Path, pattern: str) -> list[Path]:
+    """Files of a pattern, sorted by path; relative patterns start at root."""
+    folder, rest = split_pattern(root, pattern)
+    if not rest:
+        return [folder] if folder.is_file() else []
+    return sorted(path for path in folder.glob(rest) if path.is_file())
+
+
+def beside(root: Path, pattern: str) -> set[Path]:
+    """Files of the folders that a pattern looks into, matched or not."""
+    folder, rest = split_pattern(root, pattern)
+    if "**" in rest:
+        return {path for path in folder.rglob("*") if path.is_file()}
+    folder, depth = (folder, rest.count("/")) if rest else (folder.parent, 0)
+    levels = ["/".join(["*"] * (level + 1)) for level in range(depth + 1)]
+    return {path for level in levels for path in folder.glob(level) if path.is_file()}
+
+
+def split_pattern(root: Path, pattern: str) -> tuple[Path, str]:
+    """The fixed folder of a pattern and the wild rest of it (empty for a plain file name)."""
+    parts = (root / pattern).parts
+    wild = next((number for number, part in enumerate(parts) if WILD.search(part)), len(parts))
+    return Path(*parts[:wild]), "/".join(parts[wild:])
+
+
+def named_day(path: Path) -> date | None:
+    """The date in a file's name, or None."""
+    found = NAMED_DAY.search(path.name)
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None

@@ -1,0 +1,70 @@
+"""The interface of every source of market data. No source lives here."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+import polars as pl
+
+from pipelines.market.rows import QUARANTINE
+from pipelines.market.symbols import Market
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a source gave for one request: each row it had is accepted, quarantined or a duplicate."""
+
+    frame: pl.DataFrame  # TRADES, ORDER_BOOK or CANDLES, sorted by time
+    quarantine: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE))
+    notes: tuple[str, ...] = ()  # sentences for whoever reads the asset's metadata
+    check_local_time: bool = True  # False when the recorder's clock cannot judge lateness
+    duplicates: int = 0  # rows dropped because they repeat another one exactly
+
+    @property
+    def sent(self) -> int:
+        """Rows that the source held for the request."""
+        return self.frame.height + self.quarantine.height + self.duplicates
+
+
+class Source(Protocol):
+    """Market data by day (ticks) or span (candles, funding); times UTC, spans half-open.
+
+    Every method raises MissingData when the source has nothing for the request and BadData when what it has
+    cannot be believed; then nothing is returned.
+    """
+
+    def trades(self, market: Market, day: date) -> Delivery:
+        """TRADES of one UTC day of exchange time."""
+        ...
+
+    def order_book(self, market: Market, day: date) -> Delivery:
+        """ORDER_BOOK snapshots of one UTC day of exchange time."""
+        ...
+
+    def candles(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Delivery:
+        """CANDLES that open in [start, end)."""
+        ...
+
+    def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:
+        """FUNDING settled in [start, end), or None when the source has no funding of the symbol."""
+        ...
+
+    def tick_days(self, market: Market) -> list[date]:
+        """UTC days for which the source has trades of a market, ascending; empty when it has none."""
+        ...
+
+    def has_candles(self, symbol: str, timeframe: str) -> bool:
+        """Whether the source has candles of its own for this symbol and timeframe."""
+        ...
+
+    def has_funding(self, symbol: str) -> bool:
+        """Whether the source has settled funding of this symbol."""
+        ...
+
+    def candle_market(self, symbol: str, timeframe: str) -> Market | None:
+        """The market the candles come from, or None when there are none or it is not said."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the source is and holds, JSON-able; `ignored` lists files that no entry claims."""
+        ...

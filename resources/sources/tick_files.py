@@ -1,0 +1,107 @@
+"""Which UTC days of exchange time a tick file holds, found by one cheap scan and remembered.
+
+Tardis splits files by the recorder's local time, so a file named for D holds events of D-1 and D+1 too; a
+recording across midnight sits in one file. Only the times are read here: rows are parsed in pipelines/market.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.errors import BadData
+from pipelines.market.rows import EARLIEST
+from pipelines.market.schemas import UTC_US
+from resources.sources.reading import named_day, read_bytes
+
+DAY = timedelta(days=1)
+
+
+def window_of(path: Path, now: datetime) -> tuple[datetime, datetime]:
+    """Exchange times that a tick file may hold: its name's day and those beside it, nothing after now."""
+    day = named_day(path)
+    if day is None:
+        return EARLIEST, now
+    midnight = datetime.combine(day, time(), UTC)
+    return midnight - DAY, min(midnight + 2 * DAY, now)
+
+
+def near(path: Path, day: date) -> bool:
+    """Whether a file's name lets it hold events of a day."""
+    named = named_day(path)
+    return named is None or abs(named - day) <= DAY
+
+
+@dataclass
+class TickIndex:
+    """Days by file, remembered by size and modification time, in a JSON file when one is given."""
+
+    now: datetime
+    cache: Path | None = None
+    known: dict[str, tuple[str, list[date]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.cache is not None and self.cache.is_file():
+            stored = json.loads(self.cache.read_text())
+            self.known = {
+                name: (stamp, [date.fromisoformat(day) for day in days])
+                for name, (stamp, days) in stored.items()
+            }
+
+    def days(self, paths: list[Path]) -> dict[Path, list[date]]:
+        """UTC days with rows, ascending, for each file; scans those that are new or changed.
+
+        Raises BadData for a file that cannot be unpacked, is empty, or has no timestamp column.
+        """
+        found, fresh = {}, False
+        for path in paths:
+            state = path.stat()
+            stamp = f"{state.st_size}-{state.st_mtime_ns}"
+            if self.known.get(str(path), ("", []))[0] != stamp:
+                self.known[str(path)] = (stamp, scan_days(path, window_of(path, self.now)))
+                fresh = True
+            found[path] = self.known[str(path)][1]
+        if fresh and self.cache is not None:
+            self._store(self.cache)
+        return found
+
+    def _store(self, cache: Path) -> None:
+        text = json.dumps(
+            {name: (stamp, [day.isoformat() for day in days]) for name, (stamp, days) in self.known.items()}
+        )
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=cache.parent, prefix=cache.name)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        Path(temporary).replace(cache)
+
+
+def scan_days(path: Path, window: tuple[datetime, datetime]) -> list[date]:
+    """UTC days of the timestamps that lie in the window; broken stamps are left to the parser."""
+    raw = read_bytes(path)
+    if not raw.strip():
+        raise BadData(f"file {path} is empty: expected a header line; get it again or delete it.")
+    try:
+        stamps = pl.read_csv(
+            raw,
+            columns=["timestamp"],
+            schema_overrides={"timestamp": pl.String},
+            infer_schema=False,
+            quote_char=None,
+            encoding="utf8-lossy",
+            truncate_ragged_lines=True,
+        )
+    except pl.exceptions.ColumnNotFoundError:
+        header = raw.split(b"\n", 1)[0][:120].decode("utf-8", "replace")
+        raise BadData(
+            f"file {path} has no column timestamp: expected the Tardis layout, found first line "
+            f"{header!r}; give "
+            "it its header line."
+        ) from None
+    times = stamps["timestamp"].cast(pl.Int64, strict=False).cast(UTC_US)
+    inside = times.filter(times.is_between(window[0], window[1], closed="left"))
+    return [day for day in inside.dt.date().unique().sort() if day is not None]

@@ -1,0 +1,57 @@
+"""The research code location: which assets, with which resources, launched by what, when."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets import features, market, models, promotion, scorecards, sequences
+from assets.partitions import Partitions
+from jobs import research as jobs
+from pipelines.models.recipes import RECIPES
+from pipelines.settings import Settings
+from resources.clock import Clock
+from resources.environment import load_settings
+from resources.lake import Lake
+from resources.progress import LogProgress, Progress
+from resources.registry import Registry
+from resources.sources.opening import open_source
+from resources.tracking import Tracking
+from schedules import gate_sensor, weekly
+
+TRACKING = Path(".dagster/mlflow")
+
+
+def build_defs(settings: Settings, root: Path = Path(), progress: Progress | None = None) -> dg.Definitions:
+    """Definitions of these settings with every path under `root`."""
+    p = Partitions.of(settings)
+    return dg.Definitions(
+        assets=[
+            *market.build(p),
+            *features.build(p),
+            *sequences.build(p),
+            *models.build(p),
+            *scorecards.build(p),
+            *promotion.build(p),
+        ],
+        jobs=jobs.build(),
+        schedules=[weekly.build(recipe, models.partitions_of(recipe, p)) for recipe in RECIPES],
+        sensors=[
+            *(gate_sensor.build(recipe) for recipe in RECIPES),
+            dg.AutomationConditionSensorDefinition(
+                "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
+            ),
+        ],
+        resources={
+            "settings": settings,
+            "source": open_source(settings, Clock()),
+            "lake": Lake(root / settings.paths.lake),
+            "registry": dg.ResourceDefinition(lambda _: Registry(root / settings.paths.artifacts)),
+            "tracking": Tracking(root / TRACKING),
+            "clock": Clock(),
+            "progress": progress or LogProgress(),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs(load_settings())

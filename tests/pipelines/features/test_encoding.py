@@ -1,0 +1,128 @@
+"""Encoded inputs: no currency, no lot size, anchored at the window's last bar."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.errors import UnknownName
+from pipelines.features import catalogue, compute, feature_set
+from pipelines.features.encoding import tabular, windows
+
+_found = importlib.util.spec_from_file_location("feature_makers", Path(__file__).parent / "makers.py")
+assert _found is not None
+assert _found.loader is not None
+makers = importlib.util.module_from_spec(_found)
+_found.loader.exec_module(makers)
+
+V5 = feature_set("v5").names
+PRICE = [
+    "open",
+    "high",
+    "low",
+    "close",
+    "price_mean",
+    "weighted_mid_price",
+    "microprice",
+    "mid_start",
+    "mid_end",
+]
+VOLUME = ["volume", "bought", "sold", "size_mean", "effective_spread_sum", "effective_spread_amount"]
+
+
+def scaled(bars: pl.DataFrame, price: float, volume: float) -> pl.DataFrame:
+    """The same market in another currency and lot size."""
+    return bars.with_columns(
+        *(pl.col(name) * price for name in PRICE),
+        *(pl.col(name) * volume for name in VOLUME),
+        price_m2=pl.col("price_m2") * price**2,
+        size_m2=pl.col("size_m2") * volume**2,
+    )
+
+
+def encoded(bars: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Tabular rows and windows of 30 bars past the warm-up."""
+    table = compute(bars, "1m").slice(300)
+    matrix = table.select(V5).to_numpy()
+    block = np.lib.stride_tricks.sliding_window_view(matrix, 30, axis=0).transpose(0, 2, 1)
+    return tabular(table, V5), windows(block, V5)
+
+
+@pytest.mark.parametrize(
+    ("price", "volume"), [(1024.0, 1.0), (1.0, 1024.0), (1024.0, 1024.0), (1.0, 1 / 1024)]
+)
+def test_powers_of_two_change_nothing(price: float, volume: float) -> None:
+    bars = makers.bars(900, seed=6)
+    for ours, theirs in zip(encoded(bars), encoded(scaled(bars, price, volume)), strict=True):
+        assert np.isfinite(ours).all()
+        assert (ours == theirs).all(), [V5[i] for i in np.unique(np.nonzero(ours != theirs)[-1])]
+
+
+@pytest.mark.parametrize(("price", "volume"), [(1000.0, 1.0), (1.0, 1000.0), (0.001, 1000.0)])
+def test_powers_of_ten_change_nothing_that_matters(price: float, volume: float) -> None:
+    bars = makers.bars(900, seed=7)
+    for ours, theirs in zip(encoded(bars), encoded(scaled(bars, price, volume)), strict=True):
+        assert np.abs(ours - theirs).max() <= 1e-9
+
+
+def test_every_scale_bearing_feature_is_encoded() -> None:
+    """Raw units really change with the market, so the laws above are not empty."""
+    bars = makers.bars(900, seed=6)
+    a, b = (compute(one, "1m").slice(300) for one in (bars, scaled(bars, 1024.0, 1024.0)))
+    moved = {name for name in V5 if not a.get_column(name).equals(b.get_column(name))}
+    with_units = {one.name for one in catalogue() if one.encoding in ("anchored", "relative", "scaled")}
+    assert moved == with_units
+    assert len(moved) == 21
+
+
+def test_a_window_worked_by_hand() -> None:
+    names = ["close", "sma_7", "atr", "volume", "volume_ma", "spread_volatility", "rsi_14"]
+    last = [110.0, 99.0, 5.5, 30.0, 10.0, np.e - 1, 40.0]
+    first = [100.0, 88.0, 2.0, 0.0, 500.0, 0.0, 60.0]
+    got = windows(np.array([[first, last]]), names)
+    log = np.log
+    np.testing.assert_allclose(got[0, 1], [0.0, -0.1, 0.05, log(4.0), log(2.0), 1.0, 40.0], atol=1e-15)
+    np.testing.assert_allclose(got[0, 0], [-1 / 11, -0.2, 0.02, 0.0, log(51.0), 0.0, 60.0], atol=1e-15)
+
+
+def test_trade_sizes_against_the_mean_trade_of_the_window() -> None:
+    """Two trades of 3 and one of 6 (four times a minute or not): the mean trade is 12/3 = 4."""
+    names = ["trade_intensity", "trade_size_mean", "trade_size_std"]
+    block = np.array([[[2.0, 3.0, 1.0], [1.0, 6.0, 0.0]]])
+    expected = np.log1p(np.array([[3 / 4, 1 / 4], [6 / 4, 0.0]]))
+    np.testing.assert_allclose(windows(block, names)[0, :, 1:], expected, rtol=1e-15)
+    quarter = block * [0.25, 1.0, 1.0]
+    assert (windows(quarter, names)[..., 1:] == windows(block, names)[..., 1:]).all()
+
+
+def test_zero_scales_give_zero() -> None:
+    names = ["volume", "volume_ma", "trade_intensity", "trade_size_mean", "trade_size_std"]
+    assert (windows(np.zeros((1, 4, 5)), names) == 0.0).all()
+    busy = np.zeros((1, 4, 5))
+    busy[0, 0, 0] = 7.0
+    assert windows(busy, names)[0, 0, 0] == 0.0
+
+
+def test_tabular_is_a_window_of_one_bar() -> None:
+    table = compute(makers.bars(400), "1m")
+    block = table.select(V5).to_numpy()[:, None, :]
+    np.testing.assert_array_equal(tabular(table, V5), windows(block, V5)[:, 0, :])
+    assert np.isnan(tabular(table, ["macd"])[:275]).all()
+    assert tabular(table, ["rsi_14", "open"]).shape == (400, 2)
+
+
+def test_single_precision_stays_single() -> None:
+    block = compute(makers.bars(400), "1m").slice(300).select(V5).to_numpy().astype(np.float32)[None]
+    got = windows(block, V5)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, windows(block.astype(np.float64), V5), rtol=1e-5, atol=1e-6)
+
+
+def test_missing_reference_columns_are_named() -> None:
+    table = compute(makers.bars(60), "1m", ["volume", "atr"])
+    with pytest.raises(UnknownName, match="'volume_ma'"):
+        tabular(table, ["volume"])
+    with pytest.raises(UnknownName, match="'close'"):
+        windows(np.ones((1, 2, 1)), ["atr"])

@@ -1,0 +1,167 @@
+"""bars: which source makes a minute, what an empty bar carries, and what quality counts. Goldens by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from pipelines.errors import UnknownName
+from pipelines.market.bars import from_candles, one_minute, quality
+from pipelines.market.schemas import BARS, CANDLES, MINUTE_AGGREGATES, MINUTE_BARS
+
+START = datetime(2024, 7, 19, tzinfo=UTC)
+NO_TICKS = pl.DataFrame(schema=MINUTE_BARS)
+NO_CANDLES = pl.DataFrame(schema=CANDLES)
+
+
+def at(minute: int) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def ticks(closes: dict[int, float | None]) -> pl.DataFrame:
+    """Minute bars by minute: flat at the close, one trade of 2; None = the feed lived and nobody traded."""
+    rows = [
+        {
+            "open_time": at(m),
+            **dict.fromkeys(("open", "high", "low", "close", "price_mean"), c),
+            **{
+                "volume": 2.0 if c else 0.0,
+                "trades": 1 if c else 0,
+                "bought": 2.0 if c else 0.0,
+                "sold": 0.0,
+            },
+            **{"book_seconds": 60.0, "bid_ask_spread": 1.5},
+        }
+        for m, c in closes.items()
+    ]
+    return pl.DataFrame(rows, schema_overrides=MINUTE_BARS).select(
+        pl.col(name) if name in rows[0] else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in MINUTE_BARS.items()
+    )
+
+
+def candles(rows: dict[int, tuple[float, float]], step: int = 1) -> pl.DataFrame:
+    """Candles by minute: (close, volume), open one below, high one above."""
+    return pl.DataFrame(
+        [
+            {"open_time": at(m * step), "open": c - 1, "high": c + 1, "low": c - 1, "close": c, "volume": v}
+            for m, (c, v) in rows.items()
+        ],
+        schema=CANDLES,
+    )
+
+
+def told(bars: pl.DataFrame) -> list[tuple[int, str, float]]:
+    minutes = ((bars["open_time"] - START).dt.total_minutes()).to_list()
+    return list(zip(minutes, bars["origin"].to_list(), bars["close"].to_list(), strict=True))
+
+
+def test_ticks_win_over_candles_and_candles_fill_the_rest() -> None:
+    bars = one_minute(ticks({1: 101.0, 2: 102.0}), candles({0: (90.0, 5.0), 1: (91.0, 5.0), 3: (93.0, 5.0)}))
+    assert told(bars) == [(0, "candle", 90.0), (1, "ticks", 101.0), (2, "ticks", 102.0), (3, "candle", 93.0)]
+    assert bars.schema == pl.Schema(BARS)
+
+
+def test_a_live_minute_without_a_trade_is_flat_at_the_close_before_it() -> None:
+    bars = one_minute(ticks({0: 100.0, 1: None, 2: None, 3: 103.0}), NO_CANDLES)
+    assert told(bars) == [
+        *(
+            (0, "ticks", 100.0),
+            (1, "verified-empty", 100.0),
+            (2, "verified-empty", 100.0),
+            (3, "ticks", 103.0),
+        )
+    ]
+    empty = bars.row(1, named=True)
+    assert (empty["open"], empty["high"], empty["low"], empty["volume"]) == (100.0, 100.0, 100.0, 0.0)
+    assert (empty["trades"], empty["bought"], empty["bid_ask_spread"]) == (0, 0.0, 1.5)  # the book was there
+
+
+def test_an_empty_minute_carries_the_close_of_a_candle_too() -> None:
+    bars = one_minute(ticks({1: None}), candles({0: (90.0, 5.0)}))
+    assert told(bars) == [(0, "candle", 90.0), (1, "verified-empty", 90.0)]
+
+
+def test_an_empty_minute_after_an_unknown_one_is_no_row() -> None:
+    """Minute 1 is unknown, so what minutes 2 and 3 would carry is not known; minute 5 follows minute 4."""
+    bars = one_minute(ticks({0: 100.0, 2: None, 3: None, 4: 104.0, 5: None}), NO_CANDLES)
+    assert told(bars) == [(0, "ticks", 100.0), (4, "ticks", 104.0), (5, "verified-empty", 104.0)]
+
+
+def test_a_candle_with_volume_disproves_an_empty_tick_minute() -> None:
+    bars = one_minute(ticks({0: 100.0, 1: None}), candles({1: (95.0, 3.0)}))
+    assert told(bars) == [(0, "ticks", 100.0), (1, "candle", 95.0)]
+
+
+def test_a_candle_without_volume_is_verified_empty_with_what_no_trade_implies() -> None:
+    """Its own prices yield to the close before it; only the first bar of all has nothing else."""
+    bars = from_candles(candles({0: (90.0, 0.0), 1: (91.0, 0.0), 2: (92.0, 4.0), 3: (99.0, 0.0)}), "1m")
+    assert told(bars) == [
+        *((0, "verified-empty", 90.0), (1, "verified-empty", 90.0)),
+        *((2, "candle", 92.0), (3, "verified-empty", 92.0)),
+    ]
+    empty, candle = bars.row(3, named=True), bars.row(2, named=True)
+    assert (empty["open"], empty["high"], empty["low"]) == (92.0, 92.0, 92.0)
+    stated = ("trades", "bought", "sold", "size_m2", "price_m2", "large_trades", "realized_variance")
+    assert [empty[name] for name in stated] == [0] * 7
+    assert [empty[name] for name in MINUTE_AGGREGATES if name not in stated] == [None] * 20
+    assert [candle[name] for name in MINUTE_AGGREGATES] == [None] * len(MINUTE_AGGREGATES)
+
+
+def test_a_close_is_not_carried_over_a_gap_of_the_timeframe() -> None:
+    """Hours 0 and 2: the empty candle of hour 2 has only its own close."""
+    bars = from_candles(candles({0: (90.0, 1.0), 2: (99.0, 0.0)}, step=60), "1h")
+    assert bars["close"].to_list() == [90.0, 99.0]
+
+
+def test_an_unknown_timeframe_is_refused() -> None:
+    with pytest.raises(UnknownName, match="7m"):
+        from_candles(NO_CANDLES, "7m")
+
+
+def test_no_input_gives_no_bars() -> None:
+    assert one_minute(NO_TICKS, NO_CANDLES).schema == pl.Schema(BARS)
+    assert quality(one_minute(NO_TICKS, NO_CANDLES), "1m").rows == 0
+
+
+def test_quality_of_a_clean_table_with_two_gaps() -> None:
+    """Minutes 0, 1, 3, 7: one missing, then three; the last is empty."""
+    bars = from_candles(candles({0: (9.0, 1.0), 1: (9.0, 1.0), 3: (9.0, 1.0), 7: (9.0, 0.0)}), "1m")
+    found = quality(bars, "1m")
+    assert (found.rows, found.gaps, found.missing, found.longest_gap) == (4, 2, 4, 3)
+    assert found.verified_empty_share == 0.25
+    assert found.sound
+    assert found.as_dict()["sound"] is True
+
+
+GOOD = {m: (9.0 + m, 1.0) for m in range(4)}
+
+
+def altered(column: str, value: object) -> pl.DataFrame:
+    """A sound table whose third row has one other value."""
+    bars = from_candles(candles(GOOD), "1m")
+    rows = bars.to_dicts()
+    rows[2][column] = value
+    return pl.DataFrame(rows, schema=BARS)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("open_time", at(1), "duplicates"),
+        ("open_time", at(-1), "unsorted"),
+        ("open_time", at(2) + timedelta(seconds=1), "off_grid"),
+        ("high", 10.5, "ohlc_violations"),
+        ("low", 11.5, "ohlc_violations"),
+        ("low", 0.0, "ohlc_violations"),
+        ("volume", -1.0, "ohlc_violations"),
+        ("close", None, "not_finite"),
+        ("close", float("nan"), "not_finite"),
+        ("volume", float("inf"), "not_finite"),
+        ("origin", "verified-empty", "false_empty"),
+    ],
+)
+def test_quality_names_each_fault_once(column: str, value: object, fault: str) -> None:
+    found = quality(altered(column, value), "1m")
+    assert getattr(found, fault) == 1
+    assert not found.sound
