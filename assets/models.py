@@ -74,6 +74,7 @@ def _boosted_trees(p: Partitions) -> dg.AssetsDefinition:
                 until=cutoff(features, keys["timeframe"], settings),
                 data_fingerprint=lake.fingerprint("features", keys).sha256,
                 code_fingerprint=fingerprint(*CODE),
+                config=settings.training.trees,
                 progress=progress.tell,
             ),
         )  # fmt: skip

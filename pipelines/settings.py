@@ -18,6 +18,7 @@ from pipelines.market.synthetic import SyntheticConfig
 from pipelines.market.timeframes import minutes_of
 from pipelines.models.recipes import RECIPES
 from pipelines.models.timing import TimingConfig
+from pipelines.models.trees_data import TreesConfig
 from pipelines.sequences.specs import spec
 from pipelines.trading.costs import Costs
 
@@ -108,6 +109,7 @@ class Training(_Frozen):
     """What every training run obeys."""
 
     holdout_days: int = Field(ge=0)  # the last days of the universe belong to no fit and no fold
+    trees: TreesConfig
     timing: TimingConfig
 
 

@@ -46,7 +46,7 @@ class Candidate:
     """A fitted bundle not yet promoted.
 
     `forecasts`: out-of-sample, with columns symbol, open_time, p_down, p_neutral, p_up, sigma, expected,
-    fold, label, y.
+    fold, label, y, clim_down, clim_neutral, clim_up (class shares of that fold's training rows).
     """
 
     bundle: Bundle

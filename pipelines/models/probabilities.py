@@ -105,11 +105,24 @@ def forecast_frame(
     )
 
 
-def skill(forecasts: pl.DataFrame, prior_loss: float) -> dict[str, float]:
+def judged(frame: pl.DataFrame, rows: pl.DataFrame, fold: int, shares: Sequence[float]) -> pl.DataFrame:
+    """A forecast frame made out of sample: with fold, label, y and the climatology of that fold's training rows.
+
+    `rows`: label and y of the same rows; `shares`: of DOWN, NEUTRAL and UP in training.
+    """
+    climatology = (
+        pl.lit(share).alias(name)
+        for name, share in zip(("clim_down", "clim_neutral", "clim_up"), shares, strict=True)
+    )
+    return frame.with_columns(pl.lit(fold, pl.Int32).alias("fold"), rows["label"], rows["y"], *climatology)
+
+
+def skill(forecasts: pl.DataFrame) -> dict[str, float]:
     """Out-of-sample loss beside the climatology's, accuracy beside always naming the commonest class."""
     labels = forecasts["label"].to_numpy()
     probabilities = forecasts.select("p_down", "p_neutral", "p_up").to_numpy()
-    loss = log_loss(probabilities, labels)
+    climatology = forecasts.select("clim_down", "clim_neutral", "clim_up").to_numpy()
+    loss, prior_loss = log_loss(probabilities, labels), log_loss(climatology, labels)
     return {
         "log_loss": loss,
         "log_loss_climatology": prior_loss,

@@ -134,7 +134,7 @@ def _forecasts(
         frame = prob.forecast_frame(
             symbol, rows["open_time"], chances, rows["sigma"].to_numpy(), means, data.split.horizon
         )
-        frames.append(frame.with_columns(pl.lit(0, pl.Int32).alias("fold"), rows["label"], rows["y"]))
+        frames.append(prob.judged(frame, rows, 0, trained.shares))
     return pl.concat(frames)
 
 
@@ -159,10 +159,8 @@ def _fits(data: TimingData, validation: Parts) -> list[Fit]:
 def _metrics(
     data: TimingData, trained: Trained, forecasts: pl.DataFrame, rows: pl.DataFrame
 ) -> dict[str, Any]:
-    labels = forecasts["label"].to_numpy()
-    climatology = prob.log_loss(np.tile(trained.shares, (labels.size, 1)), labels)
     return {
-        **prob.skill(forecasts, climatology),
+        **prob.skill(forecasts),
         "train_independent": data.independent("before test"),
         "test_independent": data.independent("test"),
         "train_windows": rows.height,

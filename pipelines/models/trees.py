@@ -113,8 +113,7 @@ def _judge(problem: Problem, fold: Fold, number: int, symbol: str) -> tuple[pl.D
     frame = prob.forecast_frame(
         symbol, test["open_time"], chances, test["sigma"].to_numpy(), model.means, problem.horizon
     )
-    extra = (pl.lit(number, pl.Int32).alias("fold"), test["label"], test["y"])
-    return frame.with_columns(*extra), model
+    return prob.judged(frame, test, number, prob.shares_of(train["label"].to_numpy())), model
 
 
 def _fit(problem: Problem, train: pl.DataFrame, serves_from: datetime, what: str) -> _Model:
@@ -165,7 +164,7 @@ def _metrics(
     from pipelines.models.boosted_trees import Booster
 
     return {
-        **prob.skill(forecasts, _climatology_loss(problem, forecasts, folds)),
+        **prob.skill(forecasts),
         "train_independent": n_independent(
             between(problem.rows, folds[0].train_start, folds[0].train_end), problem.horizon
         ),
@@ -174,13 +173,3 @@ def _metrics(
         "calibration": final.calibrator.to_json(),
         "importance": Booster(final.text).gains(features.names),
     }
-
-
-def _climatology_loss(problem: Problem, forecasts: pl.DataFrame, folds: list[Fold]) -> float:
-    """Log loss of forecasting each fold's training shares, over all test rows."""
-    total = 0.0
-    for number, fold in enumerate(folds):
-        train = between(problem.rows, fold.train_start, fold.train_end)["label"].to_numpy()
-        test = forecasts.filter(pl.col("fold") == number)["label"].to_numpy()
-        total += test.size * prob.log_loss(np.tile(prob.shares_of(train), (test.size, 1)), test)
-    return total / forecasts.height

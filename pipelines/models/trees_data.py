@@ -28,10 +28,10 @@ class TreesConfig:
     calibration_share: float = 0.2  # of a training span, its last part: fits the temperature
     thin: int = 4  # at most every 4th bar trains, and at least three rows a horizon
     rounds: int = 120  # trees per class
-    learning_rate: float = 0.05
-    num_leaves: int = 15
+    learning_rate: float = 0.03
+    num_leaves: int = 7
     min_data_in_leaf: int = 200  # rows; a tenth of the training rows where they are fewer than 2,000
-    feature_fraction: float = 0.6
+    feature_fraction: float = 0.3
     bagging_fraction: float = 0.7
     lambda_l2: float = 10.0
     max_bin: int = 63

@@ -21,6 +21,11 @@ class Windows:
 
     def __post_init__(self) -> None:
         rows = self.matrix.shape[0]
+        if not self.matrix.flags.c_contiguous or self.matrix.dtype != np.float32:
+            raise BadData(
+                f"the matrix of windows must be C-contiguous float32, found {self.matrix.dtype} with strides "
+                f"{self.matrix.strides}; build it with pipelines.sequences.matrix."
+            )
         if self.ends.size and not (self.bars - 1 <= self.ends.min() and self.ends.max() < rows):
             raise BadData(
                 f"window ends must lie in [{self.bars - 1}, {rows - 1}], found {self.ends.min()} to "
@@ -50,10 +55,19 @@ class Windows:
     def batch(self, which: NDArray[np.int64], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Windows numbered `which` (B,) as one contiguous (B, T, F), in `out` when it is given.
 
-        Each window is one contiguous run of the matrix, so B plain copies beat fancy indexing over B·T rows.
+        Each window is one run of bytes of the matrix: copying runs through memory views costs less per window
+        than slicing arrays, and far less than fancy indexing over B·T rows.
         """
         out = self.buffer(which.size) if out is None else out[: which.size]
-        bars, matrix = self.bars, self.matrix
-        for slot, end in enumerate(self.ends[which].tolist()):
-            out[slot] = matrix[end - bars + 1 : end + 1]
+        width = self.matrix.shape[1] * self.matrix.itemsize
+        source, target = _bytes(self.matrix), _bytes(out)
+        starts, length = (self.ends[which] - (self.bars - 1)) * width, self.bars * width
+        order = np.argsort(starts)  # reading the file forwards is a few per cent faster
+        for start, at in zip(starts[order].tolist(), (order * length).tolist(), strict=True):
+            target[at : at + length] = source[start : start + length]
         return out
+
+
+def _bytes(values: NDArray[np.float32]) -> memoryview:
+    """The bytes of a C-contiguous array, without a copy."""
+    return np.asarray(values).reshape(-1).view(np.uint8).data

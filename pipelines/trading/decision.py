@@ -1,9 +1,10 @@
 """The decision rule: forecast and holding in, action and reason out. No money, no orders live here.
 
-Enter in the sign of the expected log return when it exceeds the round trip with a margin; hold while the
-sign agrees, and start the clock again whenever the forecast would justify an entry; leave when the sign
-flips or when `horizon` bars have passed since the last such forecast. (`earlier-systems.md` 6.4, failures
-31 and 34.)
+Enter in the sign of the expected log return when it exceeds the round trip with a margin; hold, and start the
+clock again whenever the forecast would justify an entry; reverse when the opposite would; leave when `horizon`
+bars have passed since the last such forecast. Between the two thresholds nothing is traded: a forecast wavers
+around zero more often than a round trip pays for. (Davis & Norman 1990, the no-transaction region;
+`earlier-systems.md` 6.4, failures 31 and 34.)
 """
 
 import math
@@ -47,8 +48,8 @@ class Reason(StrEnum):
     BELOW_COST = "below cost"
     EDGE = "edge above cost"
     EXTENDED = "edge renewed"
-    AGREES = "sign agrees"
-    FLIPPED = "sign flipped"
+    AGREES = "no opposite edge"
+    FLIPPED = "opposite edge"
     EXPIRED = "expired"
     STALE_BAR = "stale bar"  # the bar came late: state catches up, entries never
     TOO_SMALL = "below one quantity step"
@@ -101,6 +102,6 @@ def when_holding(expected: float | None, side: int, threshold: float, expired: b
     agreement = expected * side
     if agreement > threshold:
         return EXTEND
-    if agreement < 0:
-        return REVERSE if agreement < -threshold and not late else FLIPPED
+    if agreement < -threshold:
+        return FLIPPED if late else REVERSE
     return EXPIRED if expired else HOLD

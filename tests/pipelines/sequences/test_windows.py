@@ -66,7 +66,7 @@ def test_index_rows_and_labels(make_bars) -> None:
     rows = found["row"].to_list()
     assert rows[0] == 288
     assert not set(range(350, 357)) & set(rows)  # the hole and the six windows over it
-    assert not set(range(393, 689)) & set(rows)  # no label before the gap, no σ after it
+    assert not set(range(394, 499)) & set(rows)  # no label before the gap, no σ after it
     assert found["open_time"].to_list() == [bars["open_time"][r] for r in rows]
     assert found["y"].to_list() == [outcome["y"][r] for r in rows]
     assert found["uniqueness"].is_between(0, 1).all()
