@@ -3,10 +3,10 @@
 import dagster as dg
 import polars as pl
 
-from assets.describe import OWNERS, Raw, written
+from assets.describe import OWNERS, written
 from assets.market import optional
 from assets.partitions import Partitions, dimensions
-from pipelines.features import FeatureSet, best_set, compute, feature_set
+from pipelines.features import best_set, compute, feature_set
 from pipelines.market.schemas import FUNDING
 from resources.lake import Lake
 
@@ -42,7 +42,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         return written(
             lake.replace_months("features", frame, keys),
             checks=[_finite(frame)],
-            **_shape(frame, best_set(frame)),
+            set=best_set(frame).name,
+            nulls=_nulls(frame),
         )
 
     return [features]
@@ -76,6 +77,5 @@ def _finite(frame: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
-def _shape(frame: pl.DataFrame, best: FeatureSet) -> dict[str, Raw]:
-    nulls = {name: frame[name].null_count() for name in frame.columns}
-    return {"set": best.name, "nulls": dg.MetadataValue.json(nulls)}
+def _nulls(frame: pl.DataFrame) -> dg.MetadataValue:
+    return dg.MetadataValue.json({name: frame[name].null_count() for name in frame.columns})

@@ -27,6 +27,7 @@ from resources.sources import Delivery, Source
 BLOCK_DAYS = 10
 CARRY_IN = timedelta(minutes=61)  # of the day before: the longest memory of a minute aggregate
 GROUP = "market"
+KINDS = {"polars", "deltalake"}
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -36,16 +37,12 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
 
 
 def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
-    common = {
-        "partitions_def": p.market_days,
-        "backfill_policy": SINGLE_RUN,
-        "group_name": GROUP,
-        "owners": OWNERS,
-        "kinds": {"polars", "deltalake"},
-    }
-
     @dg.asset(
-        **common,
+        partitions_def=p.market_days,
+        backfill_policy=SINGLE_RUN,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds=KINDS,
         description="Every trade of a market on a UTC day of exchange time, with the aggressor's side.",
     )
     def trades(
@@ -57,7 +54,12 @@ def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
         return _ingest(context.partition_keys, "trades", source.trades, source, lake, progress)
 
     @dg.asset(
-        **common, description="Order-book snapshots of ten levels of a market on a UTC day of exchange time."
+        partitions_def=p.market_days,
+        backfill_policy=SINGLE_RUN,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds=KINDS,
+        description="Order-book snapshots of ten levels of a market on a UTC day of exchange time.",
     )
     def order_book(
         context: dg.AssetExecutionContext,
@@ -111,7 +113,8 @@ def available(has: Sequence[date], asked: Sequence[date], market: Market) -> lis
     if not days:
         found = f"{min(has)} to {max(has)}" if has else "no day at all"
         raise MissingData(
-            f"{market}: no ticks on {min(asked)} to {max(asked)}; the source has {found}. Ask for those days or add files."
+            f"{market}: no ticks on {min(asked)} to {max(asked)}, expected at least one of those days; the source "
+            f"has {found}: ask for those days or add files."
         )
     return days
 
@@ -148,7 +151,7 @@ def _minute_bars(p: Partitions) -> dg.AssetsDefinition:
         ],
         group_name=GROUP,
         owners=OWNERS,
-        kinds={"polars", "deltalake"},
+        kinds=KINDS,
         description="One row per minute of a market: OHLCV and the aggregates that features 34 to 53 need.",
     )
     def minute_bars_asset(
@@ -200,7 +203,7 @@ def _candles(p: Partitions) -> dg.AssetsDefinition:
         partitions_def=p.bars,
         group_name=GROUP,
         owners=OWNERS,
-        kinds={"polars", "deltalake"},
+        kinds=KINDS,
         description="The exchange's own candles of a symbol and timeframe; only closed ones.",
     )
     def candles(
@@ -223,7 +226,7 @@ def _funding(p: Partitions) -> dg.AssetsDefinition:
         partitions_def=p.symbols,
         group_name=GROUP,
         owners=OWNERS,
-        kinds={"polars", "deltalake"},
+        kinds=KINDS,
         description="Settled funding of a symbol: the rate is known from its recorded stamp on.",
     )
     def funding(
@@ -261,8 +264,8 @@ def _bars(p: Partitions) -> dg.AssetsDefinition:
         check_specs=[consistent],
         group_name=GROUP,
         owners=OWNERS,
-        kinds={"polars", "deltalake"},
-        description="The one bar table: ticks of the primary market where they exist, else candles; unknown minutes are no row.",
+        kinds=KINDS,
+        description="The one bar table: ticks of the primary market where they exist, else candles; unknown is no row.",
     )
     def bars(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]

@@ -113,7 +113,8 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
                 spec=window, feature_set=common_set(inputs),
                 until=max(cutoff(f, window.timeframe, settings) for f, _ in inputs.values()),
                 data_fingerprint="+".join(
-                    lake.fingerprint("features", {"symbol": s, "timeframe": window.timeframe}).sha256[:16] for s in inputs
+                    lake.fingerprint("features", {"symbol": symbol, "timeframe": window.timeframe}).sha256[:16]
+                    for symbol in inputs
                 ),
                 code_fingerprint=fingerprint(*CODE),
                 config=settings.training.timing,

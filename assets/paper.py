@@ -68,7 +68,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         group_name="paper",
         owners=PAPER_OWNERS,
         kinds={"sqlite"},
-        description="Decisions, fills and equity of one paper trader, brought up to the last bar; exactly one decision a bar.",
+        description="Decisions, fills and equity of one paper trader up to the last bar; exactly one decision a bar.",
     )
     def paper_session(
         context: dg.AssetExecutionContext,
@@ -132,7 +132,8 @@ def config_of(session: SessionSettings, obeyed: Mapping[str, Obeyed], settings: 
     horizons = {symbol: o.forecaster.manifest.horizon for symbol, o in obeyed.items()}
     if len(set(horizons.values())) > 1:
         raise SessionRefused(
-            f"session {session.name!r}: bundles must share one horizon, found {horizons} bars; trade them in two sessions."
+            f"session {session.name!r}: bundles must share one horizon, found {horizons} bars; "
+            "trade them in two sessions."
         )
     return SessionConfig(
         session.name,

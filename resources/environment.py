@@ -20,7 +20,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     path = Path(environment.get(CHOICE) or "settings.toml")
     if not path.is_file():
         raise BadSettings(
-            f"settings file {path} does not exist (looked in {Path.cwd()}); set {CHOICE} or start from the repository root."
+            f"settings file {path} does not exist (looked in {Path.cwd()}); set {CHOICE} or start from the "
+            "repository root."
         )
     overrides = {
         name.removeprefix(PREFIX): value

@@ -47,8 +47,9 @@ def test_a_five_bar_round_trip_to_the_cent() -> None:
 
     bar 0 closes at 100, expected 0.05 > 0.003: buy 5,000 / 100 = 50.
     bar 1 opens at 98: price 98 x 1.0005 = 98.049, cost 4,902.45, fee 4.90245, cash 5,092.64755.
-          closes at 99: equity 5,092.64755 + 4,950 = 10,042.64755; expected 0 agrees with neither sign: hold.
-    bar 2 expected -0.001: the sign flipped, too weak to reverse: exit.
+          closes at 99: equity 5,092.64755 + 4,950 = 10,042.64755; expected -0.002 is against the position,
+          but 0.002 does not pay 0.003, so nothing is traded: hold.
+    bar 2 expected -0.001 does not pay either, but the last edge is 2 bars old and the horizon is 2: exit.
     bar 3 opens at 104: price 104 x 0.9995 = 103.948, proceeds 5,197.40, fee 5.1974, cash 10,284.85015.
     bar 4 expected 0.003 is not above 0.003: stay flat.
     Realised 294.95, fees 10.09985: 10,000 + 294.95 - 10.09985 = 10,284.85015.
@@ -57,7 +58,7 @@ def test_a_five_bar_round_trip_to_the_cent() -> None:
     """
     rows = [
         (0, 100, 100, 0.05, False),
-        (1, 98, 99, 0.0, False),
+        (1, 98, 99, -0.002, False),
         (2, 99, 101, -0.001, False),
         (3, 104, 104, None, False),
         (4, 104, 100, 0.003, False),
@@ -65,8 +66,8 @@ def test_a_five_bar_round_trip_to_the_cent() -> None:
     state, events = play(rows, session())
     assert decided(events) == [
         ("enter long", "edge above cost"),
-        ("hold", "sign agrees"),
-        ("exit", "sign flipped"),
+        ("hold", "no opposite edge"),
+        ("exit", "expired"),
         ("stay flat", "no forecast"),
         ("stay flat", "below cost"),
     ]
@@ -91,16 +92,29 @@ def test_a_five_bar_round_trip_to_the_cent() -> None:
 
 
 def test_a_position_expires_horizon_bars_after_its_last_edge() -> None:
-    """Horizon 2: edges at bars 0 and 1, so the clock starts at 1; expired at bar 3; out at open 4."""
+    """Horizon 2: edges at bars 0 and 1, so the clock starts at 1; out at open 4.
+
+    bar 1 expected 0.05 > 0.003 on the long side: the edge is renewed, the clock restarts at 1.
+    bar 2 expected 0.001 <= 0.003: no renewal, no opposite edge, 2 - 1 = 1 < 2 bars old: hold.
+    bar 3 says nothing, 3 - 1 = 2 bars old: expired.
+    """
     rows = [(0, 100, 100, 0.05, False), (1, 100, 100, 0.05, False)]
     rows += [(m, 100, 100, e, False) for m, e in ((2, 0.001), (3, None), (4, 0.0))]
     _, events = play(rows, session())
     assert decided(events)[1:4] == [
         ("hold", "edge renewed"),
-        ("hold", "sign agrees"),
+        ("hold", "no opposite edge"),
         ("exit", "expired"),
     ]
     assert [(t, leg) for t, leg, _, _ in filled(events)] == [(1, "open"), (4, "close")]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_reversal_needs_more_than_the_round_trip(side: int) -> None:
+    """Round trip 0.003: exactly -0.003 against the position does not exceed it, -0.0031 does (either side)."""
+    rows = [(0, 100, 100, 0.05 * side, False), (1, 100, 100, -0.003 * side, False)]
+    _, events = play([*rows, (2, 100, 100, -0.0031 * side, False)], session(horizon=10))
+    assert decided(events)[1:] == [("hold", "no opposite edge"), ("reverse", "edge above cost")]
 
 
 def test_a_reversal_closes_and_opens_at_the_same_open() -> None:
@@ -126,6 +140,10 @@ def test_after_a_gap_entries_die_and_exits_fill_at_the_gap_open() -> None:
 
 
 def test_a_late_bar_enters_nothing_and_still_leaves() -> None:
+    """Threshold 0.003. bar 0: 0.05 pays, but the bar is late: no entry. bar 1: in time, enter.
+
+    bar 2: -0.05 on a long pays for a reversal; late, so only its exit half is decided; filled at open 3.
+    """
     rows = [
         (0, 100, 100, 0.05, True),
         (1, 100, 100, 0.05, False),
@@ -136,7 +154,7 @@ def test_a_late_bar_enters_nothing_and_still_leaves() -> None:
     assert decided(events)[:3] == [
         ("stay flat", "stale bar"),
         ("enter long", "edge above cost"),
-        ("exit", "sign flipped"),
+        ("exit", "opposite edge"),
     ]
     assert [(t, leg) for t, leg, _, _ in filled(events)] == [(2, "open"), (3, "close")]
 
