@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
 from assets.market import optional
 from assets.partitions import Partitions, dimensions
@@ -28,7 +29,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             dg.AssetDep("funding", partition_mapping=p.symbols_to_bars()),
         ],
         check_specs=[complete],
-        automation_condition=when_inputs_change(),
+        automation_condition=when_inputs_change("bars"),
         group_name="features",
         owners=OWNERS,
         kinds={"polars", "deltalake"},
@@ -53,17 +54,6 @@ def wanted(funding: pl.DataFrame) -> tuple[str, ...]:
     """v5, and the funding group where funding is recorded: without a source it is absent, never constant zero."""
     optional_group = () if funding.is_empty() else feature_set("meta17_funding").names
     return (*feature_set("v5").names, *optional_group)
-
-
-def when_inputs_change() -> dg.AutomationCondition:
-    """Eager, but not stopped by an optional input that was never materialised, and never past a failed blocking check.
-
-    `eager()` alone ignores failed blocking checks and waits for ever for funding that no source has.
-    """
-    return (
-        dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
-        & dg.AutomationCondition.all_deps_blocking_checks_passed()
-    )
 
 
 def _finite(frame: pl.DataFrame) -> dg.AssetCheckResult:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import dagster as dg
 import polars as pl
 
+from assets.automation import when_inputs_change
 from assets.describe import OWNERS, receipt_metadata, written
 from assets.partitions import Partitions, days_by_market, dimensions
 from pipelines.errors import MissingData
@@ -262,6 +263,7 @@ def _bars(p: Partitions) -> dg.AssetsDefinition:
             dg.AssetDep("candles", partition_mapping=p.shorter_or_same_timeframe()),
         ],
         check_specs=[consistent],
+        automation_condition=when_inputs_change("minute_bars", "candles"),
         group_name=GROUP,
         owners=OWNERS,
         kinds=KINDS,

@@ -4,21 +4,24 @@ Too little data is a result, not an accident: the candidate is then a refusal wi
 scorecard repeats.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import dagster as dg
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from assets.describe import OWNERS
 from assets.partitions import Partitions, dimensions
-from pipelines.errors import NotEnoughEvidence, UnknownName
+from pipelines.errors import BadData, NotEnoughEvidence, UnknownName
 from pipelines.features import FeatureSet, best_set, feature_set
 from pipelines.market.timeframes import length_of
 from pipelines.models.candidate import Candidate
 from pipelines.promotion.pointer import slot_of
 from pipelines.sequences.specs import spec
 from pipelines.settings import Settings
+from resources.datasets import Dataset, Datasets
 from resources.fingerprint import fingerprint
 from resources.lake import Lake
 from resources.progress import Progress
@@ -97,6 +100,7 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
     def timing(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
+        datasets: dg.ResourceParam[Datasets],
         registry: dg.ResourceParam[Registry],
         tracking: dg.ResourceParam[Tracking],
         settings: dg.ResourceParam[Settings],
@@ -105,48 +109,72 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
         from pipelines.models.timing import fit_timing
 
         window = spec(context.partition_key)
-        inputs = sequence_inputs(lake, context.partition_key, settings)
-        return _candidate(
-            "timing", context.partition_key, lake, registry, tracking,
-            lambda: fit_timing(
+
+        def fit() -> Candidate:
+            stored = stored_datasets(datasets, context.partition_key, settings)
+            inputs = {symbol: tables_of(lake, symbol, dataset) for symbol, dataset in stored.items()}
+            chosen = common_set(inputs)
+            return fit_timing(
                 inputs,
-                spec=window, feature_set=common_set(inputs),
-                until=max(cutoff(f, window.timeframe, settings) for f, _ in inputs.values()),
-                data_fingerprint="+".join(
-                    lake.fingerprint("features", {"symbol": symbol, "timeframe": window.timeframe}).sha256[:16]
-                    for symbol in inputs
-                ),
+                spec=window,
+                feature_set=chosen,
+                until={s: cutoff(f, window.timeframe, settings) for s, (f, _) in inputs.items()},
+                matrices=mapped(stored, chosen),
+                data_fingerprint="+".join(dataset.features_sha256[:16] for dataset in stored.values()),
                 code_fingerprint=fingerprint(*CODE),
                 config=settings.training.timing,
                 progress=progress.tell,
-            ),
-        )  # fmt: skip
+            )
+
+        return _candidate("timing", context.partition_key, lake, registry, tracking, fit)
 
     return timing
 
 
 def cutoff(features: pl.DataFrame, timeframe: str, settings: Settings) -> datetime:
-    """End of what training may know: the hold-out before the last bar of this partition."""
+    """End of what training may know of this symbol: the hold-out before its own last bar.
+
+    Histories end at different times, so one moment for all would train on the hold-out of those that end early.
+    """
     last: datetime = features["open_time"][-1]
     return last + length_of(timeframe) - timedelta(days=settings.training.holdout_days)
 
 
-def sequence_inputs(
-    lake: Lake, window: str, settings: Settings
-) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
-    """Features and bars of every symbol whose sequences of this window were materialised, in symbol order."""
-    timeframe = spec(window).timeframe
-    found = {}
-    for symbol in sorted(s.symbol for s in settings.universe.symbols):
-        if lake.exists("sequences", {"symbol": symbol, "window": window}):
-            keys = {"symbol": symbol, "timeframe": timeframe}
-            found[symbol] = (lake.read("features", keys), lake.read("bars", keys))
+def stored_datasets(datasets: Datasets, window: str, settings: Settings) -> dict[str, Dataset]:
+    """The dataset of every symbol whose sequences of this window were materialised, in symbol order."""
+    symbols = sorted(s.symbol for s in settings.universe.symbols)
+    found = {symbol: datasets.open(symbol, window) for symbol in symbols if datasets.exists(symbol, window)}
     if not found:
         raise NotEnoughEvidence(
             f"not enough evidence: n_eff 0 of 30 in test and 0 of 100 in training: no symbol has {window} sequences; "
             "materialize `sequences` or bring more history."
         )
     return found
+
+
+def tables_of(lake: Lake, symbol: str, dataset: Dataset) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The features a dataset was cut from, at their pinned version, and the bars of the same rows.
+
+    Raises BadData when that version no longer holds what the manifest says.
+    """
+    keys = {"symbol": symbol, "timeframe": dataset.manifest.timeframe}
+    found = lake.fingerprint("features", keys, dataset.features_version).sha256
+    if found != dataset.features_sha256:
+        raise BadData(
+            f"features of {symbol} at version {dataset.features_version} must hash to {dataset.features_sha256}, "
+            f"found {found}; materialize `sequences` again."
+        )
+    features = lake.read("features", keys, version=dataset.features_version)
+    bars = lake.read("bars", keys).join(
+        features.select("open_time"), on="open_time", how="semi", maintain_order="left"
+    )
+    return features, bars
+
+
+def mapped(stored: Mapping[str, Dataset], chosen: FeatureSet) -> dict[str, NDArray[np.float32]] | None:
+    """The memory-mapped matrices, or None when they hold another feature set than all symbols share."""
+    same = all(dataset.manifest.features_sha256 == chosen.sha256 for dataset in stored.values())
+    return {symbol: dataset.matrix for symbol, dataset in stored.items()} if same else None
 
 
 def common_set(inputs: dict[str, tuple[pl.DataFrame, pl.DataFrame]]) -> FeatureSet:

@@ -1,22 +1,19 @@
 """Sequence datasets as an asset: an index into the features table, and the memory-mapped matrix it points into."""
 
-from pathlib import Path
-
 import dagster as dg
 
+from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
-from assets.features import when_inputs_change
 from assets.partitions import Partitions, dimensions
-from pipelines.errors import MissingData
+from pipelines.errors import NotEnoughEvidence
 from pipelines.features import best_set
 from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
 from pipelines.sequences.manifest import describe
-from pipelines.sequences.matrix import content_hash, matrix, write_npy
+from pipelines.sequences.matrix import content_hash, matrix
 from pipelines.sequences.specs import spec
+from resources.datasets import Datasets
 from resources.lake import Lake
-
-MATRICES = "matrices"  # folder of the content-addressed float32 matrices, beside the tables
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -25,30 +22,33 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=p.sequences,
         deps=[dg.AssetDep("features", partition_mapping=p.bars_to_windows())],
-        automation_condition=when_inputs_change(),
+        automation_condition=when_inputs_change("features"),
         group_name="sequences",
         owners=OWNERS,
         kinds={"numpy", "deltalake"},
         description="Valid window ends with labels, information intervals and uniqueness; no window is stored.",
     )
-    def sequences(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    def sequences(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], datasets: dg.ResourceParam[Datasets]
+    ) -> dg.MaterializeResult:
         keys = dimensions(context.partition_key)
         window = spec(keys["window"])
         of_bars = {"symbol": keys["symbol"], "timeframe": window.timeframe}
-        features, bars = lake.read("features", of_bars), lake.read("bars", of_bars)
+        seen = lake.fingerprint("features", of_bars)
+        features, bars = lake.read("features", of_bars, version=seen.version), lake.read("bars", of_bars)
         chosen = best_set(features)
         found = index(features, labels(bars, window.timeframe, window.horizon), window, chosen.names)
         if found.is_empty():
-            raise MissingData(
-                f"{context.partition_key}: {features.height} bars hold no window of {window.bars} complete bars with a "
-                f"label {window.horizon} bars ahead; expected at least one: bring more history or a shorter window."
+            raise NotEnoughEvidence(
+                f"not enough evidence: {context.partition_key} has {features.height} bars and no window of {window.bars} complete bars "
+                f"with a label {window.horizon} bars ahead, expected at least one; bring more history or a shorter window."
             )
         values = matrix(features, chosen.names)
-        write_npy(Path(lake.root) / MATRICES, values)
         manifest = describe(
             {keys["symbol"]: found}, {keys["symbol"]: features.height}, window, window.horizon, chosen,
             {keys["symbol"]: content_hash(values)},
         )  # fmt: skip
+        datasets.save(keys["symbol"], manifest, values, seen)
         return written(
             lake.replace("sequences", found, keys),
             windows=manifest.windows,

@@ -137,6 +137,11 @@ class Paths(_Frozen):
         return f"{self.root}/lake"
 
     @property
+    def datasets(self) -> str:
+        """Memory-mapped matrices of the sequence datasets and their manifests."""
+        return f"{self.root}/datasets"
+
+    @property
     def artifacts(self) -> str:
         """Bundles, scorecards, pointers and journals."""
         return f"{self.root}/artifacts"

@@ -7,15 +7,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.errors import BadSettings
+from pipelines.errors import BadSettings, BadSpan
 from pipelines.settings import Settings, parse
+from resources.clock import Clock
 
 PREFIX = "TIDEMARK_"
 CHOICE = "TIDEMARK_SETTINGS"
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings of this process; raises BadSettings with one sentence."""
+def load_settings(environment: Mapping[str, str] | None = None, clock: Clock | None = None) -> Settings:
+    """Settings of this process; raises BadSettings, or BadSpan for a universe in the future, with one sentence."""
     environment = os.environ if environment is None else environment
     path = Path(environment.get(CHOICE) or "settings.toml")
     if not path.is_file():
@@ -28,4 +29,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         for name, value in sorted(environment.items())
         if name.startswith(PREFIX) and name != CHOICE
     }
-    return parse(path.read_text(encoding="utf-8"), overrides, str(path))
+    return _begun(parse(path.read_text(encoding="utf-8"), overrides, str(path)), clock or Clock())
+
+
+def _begun(settings: Settings, clock: Clock) -> Settings:
+    """The settings, unless their universe has not begun: nobody has recorded a single bar of it."""
+    start, now = settings.universe.span[0], clock.now()
+    if start > now:
+        raise BadSpan(
+            f"universe.start {start:%Y-%m-%d} is in the future: expected a day up to today, {now:%Y-%m-%d} UTC; "
+            "choose an earlier start."
+        )
+    return settings

@@ -10,6 +10,7 @@ from jobs import research as jobs
 from pipelines.models.recipes import RECIPES
 from pipelines.settings import Settings
 from resources.clock import Clock
+from resources.datasets import Datasets
 from resources.environment import load_settings
 from resources.lake import Lake
 from resources.progress import LogProgress, Progress
@@ -45,6 +46,7 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
             "settings": settings,
             "source": open_source(settings, Clock()),
             "lake": Lake(root / settings.paths.lake),
+            "datasets": Datasets(root / settings.paths.datasets),
             "registry": dg.ResourceDefinition(lambda _: Registry(root / settings.paths.artifacts)),
             "tracking": Tracking(root / TRACKING),
             "clock": Clock(),

@@ -1,7 +1,10 @@
 """The whole road from the command line: the same definitions as the UI, stage by stage, in one process.
 
 `make run` calls it. It launches the jobs of jobs/, prints the verdicts, the pointers and the paper session, and
-writes the report; it computes nothing itself.
+writes the report; it computes nothing itself. Which partitions are launched is launches.py.
+
+Exit codes: 0 when every run did what it could, whatever the verdicts (too little data and a refusal are results);
+1 when a run failed on the way; 2 for bad settings or bad input, which ends the road before anything is made of it.
 """
 
 import json
@@ -10,47 +13,33 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import dagster as dg
 from rich.markup import escape
 
-from pipelines.errors import TidemarkError
-from pipelines.market.symbols import Market
-from pipelines.market.timeframes import length_of
-from pipelines.promotion.pointer import slot_of
-from pipelines.sequences.specs import spec
+from pipelines.errors import NotEnoughEvidence, TidemarkError
 from pipelines.settings import Settings
 from resources.clock import Clock
 from resources.environment import load_settings
+from resources.lake import Lake
 from resources.progress import TerminalProgress
 from resources.registry import Registry
 from resources.sources import Source
-from schedules import paper, research
+from schedules import launches, paper, research
+from schedules.data_notes import data_notes, data_tables
+from schedules.launches import Launch, bar_partitions, tick_launches
 from schedules.summary import summarise
 
+__all__ = ["SILENT", "Road", "bar_partitions", "main", "quiet", "tick_launches", "travel"]
+
 SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the event log keeps everything
-FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One run of a job: a partition, or a range of days of one market."""
-
-    job: str
-    partition: str
-    until: str | None = None
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags that make a single run carry the range."""
-        return {FIRST: self.partition, LAST: self.until} if self.until else {}
+LEGIBLE = 140  # columns when nobody says how wide: a log or a pipe
 
 
 class Road:
-    """Runs launches against the local Dagster instance and remembers what was refused."""
+    """Runs launches against the local Dagster instance and remembers what failed and what was left out."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance, terminal: TerminalProgress) -> None:
         self.settings = settings
@@ -60,6 +49,7 @@ class Road:
         self.paper = paper.build_defs(settings, progress=terminal)
         self.registry = Registry(Path(settings.paths.artifacts))
         self.failures: list[tuple[Launch, str]] = []
+        self.left_out: list[tuple[Launch, str]] = []  # too little data: a result, with its sentence
 
     def source(self) -> Source:
         """The market data source of the research location."""
@@ -67,28 +57,30 @@ class Road:
         return found
 
     def notes(self) -> list[tuple[str, str]]:
-        """What the report says about the data: ignored files and every refused launch."""
-        ignored = [("source", f"ignored: {path}") for path in self.source().describe()["ignored"]]
-        return [*ignored, *((f"{launch.job} {launch.partition}", why) for launch, why in self.failures)]
+        """Every launch that did not give what it was launched for, with the sentence that says why."""
+        return [(f"{launch.job} {launch.partition}", why) for launch, why in [*self.left_out, *self.failures]]
 
-    def stage(
-        self, title: str, launches: Sequence[Launch], defs: dg.Definitions | None = None
-    ) -> list[Launch]:
+    def ingest(self, title: str, wanted: Sequence[Launch]) -> list[Launch]:
+        """A stage that reads the user's data: the first thing that cannot be believed ends the road."""
+        return self._stage(title, wanted, self.research, fatal=True)
+
+    def stage(self, title: str, wanted: Sequence[Launch], defs: dg.Definitions | None = None) -> list[Launch]:
         """Run the launches one after another; returns those that succeeded, logs one line with the time."""
+        return self._stage(title, wanted, defs or self.research, fatal=False)
+
+    def _stage(self, title: str, wanted: Sequence[Launch], defs: dg.Definitions, *, fatal: bool) -> list[Launch]:
         started = time.monotonic()
         done = []
-        with self.terminal.shown():
-            for launch in launches:
+        with self.terminal.shown() if self.terminal.console.is_terminal else nullcontext():
+            for launch in wanted:
                 self.terminal.tell(f"{title} {launch.partition}", 0.0)
-                if self._run(launch, defs or self.research):
+                if self._run(launch, defs, fatal):
                     done.append(launch)
         seconds = time.monotonic() - started
-        self.terminal.console.print(
-            f"{title:<34} {len(done):>3} of {len(launches):>3} runs {seconds:>8.1f} s"
-        )
+        self.terminal.console.print(f"{title:<34} {len(done):>3} of {len(wanted):>3} runs {seconds:>8.1f} s")
         return done
 
-    def _run(self, launch: Launch, defs: dg.Definitions) -> bool:
+    def _run(self, launch: Launch, defs: dg.Definitions, fatal: bool) -> bool:
         try:
             result = defs.resolve_job_def(launch.job).execute_in_process(
                 instance=self.instance,
@@ -97,83 +89,44 @@ class Road:
                 run_config=SILENT,
                 raise_on_error=True,
             )
+        except NotEnoughEvidence as refusal:
+            self._remember(self.left_out, launch, str(refusal), "left out")
+            return False
         except TidemarkError as error:
-            self.failures.append((launch, str(error)))
-            self.terminal.console.print(
-                f"  [yellow]{launch.job} {escape(launch.partition)}[/]: {escape(str(error))}"
-            )
+            if fatal:
+                raise
+            self._remember(self.failures, launch, str(error), "failed")
             return False
         return result.success
 
-
-def tick_launches(settings: Settings, source: Source) -> list[Launch]:
-    """One range of days per market that has ticks."""
-    launches = []
-    for symbol in settings.universe.symbols:
-        days = [
-            d
-            for d in source.tick_days(Market.parse(symbol.primary))
-            if settings.universe.start <= d < settings.universe.end
-        ]
-        if days:
-            launches.append(
-                Launch("ingest_ticks", f"{min(days)}|{symbol.primary}", f"{max(days)}|{symbol.primary}")
-            )
-    return launches
-
-
-def bar_partitions(settings: Settings, source: Source) -> list[str]:
-    """Every symbol x timeframe that the source can make, longer timeframes first: short bars may read longer ones."""
-    timeframes = sorted(settings.universe.timeframes, key=length_of, reverse=True)
-    return [
-        f"{s.symbol}|{t}"
-        for s in settings.universe.symbols
-        for t in timeframes
-        if source.has_candles(s.symbol, t)
-        or source.has_candles(s.symbol, "1m")
-        or source.tick_days(Market.parse(s.primary))
-    ]
+    def _remember(self, where: list[tuple[Launch, str]], launch: Launch, why: str, word: str) -> None:
+        where.append((launch, why))
+        self.terminal.console.print(
+            f"  [yellow]{word}[/] {launch.job} {escape(launch.partition)}: {escape(why)}", highlight=False
+        )
 
 
 def travel(road: Road) -> list[str]:
-    """Every stage in order; returns the slots that were judged."""
+    """Every stage in order; returns the slots that were judged. Raises what is wrong with the user's data."""
     settings, source = road.settings, road.source()
-    road.stage("ticks and minute bars", tick_launches(settings, source))
-    possible = bar_partitions(settings, source)
-    candles = [p for p in possible if source.has_candles(*p.split("|"))]
-    road.stage("candles", [Launch("ingest_candles", p) for p in candles])
-    funded = [s.symbol for s in settings.universe.symbols if source.has_funding(s.symbol)]
-    road.stage("funding", [Launch("ingest_funding", s) for s in funded])
-    built = road.stage("bars and features", [Launch("build_bars_and_features", p) for p in possible])
+    source.check()
+    road.ingest("ticks and minute bars", tick_launches(settings, source))
+    road.ingest("candles", launches.candle_launches(settings, source))
+    road.ingest("funding", launches.funding_launches(settings, source))
+    built = road.stage("bars and features", launches.bar_launches(settings, source))
     with_features = {launch.partition for launch in built}
-    windows = [
-        f"{s.symbol}|{w}"
-        for s in settings.universe.symbols
-        for w in settings.universe.windows
-        if f"{s.symbol}|{spec(w).timeframe}" in with_features
-    ]
-    road.stage("sequences", [Launch("build_sequences", p) for p in windows])
-    judged = road.stage(
-        "boosted_trees and scorecards", [Launch("retrain_boosted_trees", p) for p in sorted(with_features)]
-    )
-    judged += road.stage(
-        "timing and scorecards", [Launch("retrain_timing", w) for w in settings.universe.windows]
-    )
+    road.stage("sequences", launches.sequence_launches(settings, with_features))
+    trees, timing = launches.training_launches(settings, with_features)
+    judged = road.stage("boosted_trees and scorecards", trees)
+    judged += road.stage("timing and scorecards", timing)
     promotable = [launch for launch in judged if _promotable(road, launch)]
-    road.stage(
-        "promotion",
-        [Launch(launch.job.replace("retrain_", "promote_"), launch.partition) for launch in promotable],
-    )
+    road.stage("promotion", launches.promotion_launches(promotable))
     road.stage("paper sessions", [Launch("trade_on_paper", s.name) for s in settings.sessions], road.paper)
-    return [_slot(launch) for launch in judged]
-
-
-def _slot(launch: Launch) -> str:
-    return slot_of(launch.job.removeprefix("retrain_"), launch.partition)
+    return [launch.slot for launch in judged]
 
 
 def _promotable(road: Road, launch: Launch) -> bool:
-    stored = road.registry.load_scorecard(_slot(launch))
+    stored = road.registry.load_scorecard(launch.slot)
     return stored is not None and bool(json.loads(stored)["promotable"])
 
 
@@ -187,28 +140,39 @@ def quiet() -> Iterator[None]:
 
 
 def main() -> int:
-    """Exit code 0 when every stage ran, whatever the verdicts; 2 with one sentence for bad input."""
+    """Run the road of the environment's settings; see the module for the exit codes."""
     started = time.monotonic()
     terminal = TerminalProgress()
+    if not terminal.console.is_terminal:
+        terminal.console.width = max(terminal.console.width, LEGIBLE)
     try:
         with quiet(), dg.DagsterInstance.get() as instance:
             settings = load_settings()
             road = Road(settings, instance, terminal)
             judged = travel(road)
-            report = summarise(
-                terminal.console,
-                settings,
-                road.registry,
-                judged,
-                road.notes(),
-                f"{Clock().now():%Y-%m-%d %H:%M} UTC",
-            )
+            _tell(road, judged)
     except TidemarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    terminal.console.print(f"report: {report.resolve()}")
-    terminal.console.print(f"the whole road took {time.monotonic() - started:.0f} s")
-    return 0
+    terminal.console.print(f"the whole road took {time.monotonic() - started:.0f} s", highlight=False)
+    for launch, why in road.failures:
+        print(f"error: {launch.job} {launch.partition}: {why}", file=sys.stderr)
+    return 1 if road.failures else 0
+
+
+def _tell(road: Road, judged: Sequence[str]) -> None:
+    """Verdicts, pointers and sessions to the terminal, and all of it with the data to the report."""
+    settings, lake = road.settings, Lake(road.settings.paths.lake)
+    report = summarise(
+        road.terminal.console,
+        settings,
+        road.registry,
+        judged,
+        [*data_notes(settings, road.source(), lake), *road.notes()],
+        data_tables(settings, lake),
+        f"{Clock().now():%Y-%m-%d %H:%M} UTC",
+    )
+    road.terminal.console.print(f"report: {report.resolve()}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, stats
 
 _FIXED_B = {0.95: (2.1859, 0.3142, -0.3427), 0.99: (4.1618, 0.5368, -0.9060)}
 """Coefficients of b, b² and b³ that widen the normal quantile: Kiefer & Vogelsang (2005), Bartlett kernel."""
@@ -30,6 +29,8 @@ class Estimate:
 
 def autocovariances(series: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
     """Autocovariances 0 … `lags` of a series (T,), each divided by T, through one FFT."""
+    from scipy import fft  # here: scipy takes longer to load than a code location
+
     size = series.size
     centred = series - series.mean()
     spectrum = fft.rfft(centred, fft.next_fast_len(size + lags, real=True))
@@ -51,6 +52,8 @@ def critical_value(level: float, size: int, lag: int) -> float:
 
     Levels other than 0.95 and 0.99 are widened by the same ratio as the nearer of the two.
     """
+    from scipy import stats  # not at module level: see autocovariances
+
     anchor = 0.95 if level < 0.97 else 0.99
     b = min(1.0, lag / size)
     normal = float(stats.norm.ppf(anchor))

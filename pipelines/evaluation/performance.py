@@ -10,7 +10,6 @@ from math import inf, sqrt
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
 
 from pipelines.errors import BadData
 from pipelines.evaluation.inference import Estimate, mean_bounds
@@ -70,6 +69,8 @@ class Sharpe:
 
 def sharpe(returns: NDArray[np.float64]) -> Sharpe:
     """Sharpe ratio per period with skew and raw kurtosis; 0 when returns (T,) are all equal or T < 2."""
+    from scipy import stats  # not at module level: loading a code location needs none of it
+
     size = returns.size
     spread = float(returns.std(ddof=1)) if size > 1 else 0.0
     if spread <= 1e-15:  # an account that never traded: no risk, no ratio
@@ -81,6 +82,8 @@ def sharpe(returns: NDArray[np.float64]) -> Sharpe:
 
 def probabilistic_sharpe(measured: Sharpe, benchmark: float = 0.0) -> float:
     """P(true Sharpe > benchmark), both per period (Bailey & López de Prado 2012)."""
+    from scipy import stats
+
     if measured.periods < 2:
         return 0.5
     score = (measured.ratio - benchmark) * sqrt(measured.periods - 1) / sqrt(measured.spread)
@@ -89,6 +92,8 @@ def probabilistic_sharpe(measured: Sharpe, benchmark: float = 0.0) -> float:
 
 def minimum_track(measured: Sharpe, benchmark: float = 0.0, level: float = 0.95) -> float:
     """Periods before the Sharpe ratio beats `benchmark` at `level` (MinTRL, same paper); inf if below."""
+    from scipy import stats
+
     if measured.ratio <= benchmark:
         return inf
     return 1.0 + measured.spread * (float(stats.norm.ppf(level)) / (measured.ratio - benchmark)) ** 2
@@ -96,6 +101,8 @@ def minimum_track(measured: Sharpe, benchmark: float = 0.0, level: float = 0.95)
 
 def sharpe_bounds(measured: Sharpe, level: float) -> Estimate:
     """Sharpe ratio per period with one-sided bounds from the same variance."""
+    from scipy import stats
+
     width = float(stats.norm.ppf(level)) * sqrt(measured.spread / max(1, measured.periods - 1))
     return Estimate(measured.ratio, measured.ratio - width, measured.ratio + width, level)
 

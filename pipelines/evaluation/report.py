@@ -1,7 +1,7 @@
 """The report: one self-contained HTML page of verdicts, figures beside baselines, and plots; no network.
 
-Pure: plain dicts in, text out. What does not live here: the plots (`report_plots`), the look
-(`report_style`), and where the page is written.
+Pure: plain dicts in, text out. What does not live here: the plots (`report_plots`), the data section
+(`report_data`), the look (`report_style`), and where the page is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from pipelines.evaluation import report_plots
+from pipelines.evaluation.report_data import data_section
 from pipelines.evaluation.report_style import STYLE
 
 Plain = Mapping[str, Any]
@@ -22,19 +23,22 @@ def report(
     data_notes: Sequence[Plain] = (),
     title: str = "Tidemark report",
     made: str = "",
+    tables: Sequence[Plain] = (),
+    unfitted: Sequence[Plain] = (),
 ) -> str:
     """The page as text.
 
     `entries`: one a candidate, `{"scorecard": Scorecard.as_dict(), "verdicts": [asdict(Verdict), …]}`, with
     an optional `"note"`. `paper`: sessions, `{"name": …, "summary": {label: value}, "equity": [{"time": ISO
     8601, "equity": …}]}`. `data_notes`: `{"subject": …, "note": …}`. `made`: when, in words, since nothing
-    here reads a clock.
+    here reads a clock. `tables`: what each symbol and timeframe holds, see `data_section`. `unfitted`:
+    candidates that were refused before a model existed, `{"slot": …, "why": …}`.
     """
     sections = [
-        _summary(entries),
+        _summary(entries, unfitted),
         *(_candidate(entry, number) for number, entry in enumerate(entries)),
         *(_paper(session, number) for number, session in enumerate(paper)),
-        _data(data_notes),
+        data_section(tables, data_notes),
     ]
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
@@ -50,9 +54,10 @@ def promoted(entry: Plain) -> bool:
     return bool(required) and all(required)
 
 
-def _summary(entries: Sequence[Plain]) -> str:
+def _summary(entries: Sequence[Plain], unfitted: Sequence[Plain]) -> str:
     if not entries:
-        return "<section><h2>Candidates</h2><p>No candidate was evaluated.</p></section>"
+        nothing = "<p>No candidate was evaluated.</p>"
+        return f"<section><h2>Candidates</h2>{nothing}{_unfitted(unfitted)}</section>"
     rows = []
     for number, entry in enumerate(entries):
         card = entry["scorecard"]
@@ -66,8 +71,17 @@ def _summary(entries: Sequence[Plain]) -> str:
     head = "<th>recipe</th><th>partition</th><th>verdict</th><th>failed gates</th>"
     return (
         f"<section><h2>Candidates</h2><div class='wide'><table><thead><tr>{head}<th class='n'>forecasts</th>"
-        f"<th class='n'>independent</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
+        f"<th class='n'>independent</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>{_unfitted(unfitted)}</section>"
     )
+
+
+def _unfitted(refused: Sequence[Plain]) -> str:
+    if not refused:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(one['slot'])}</td><td>{escape(one['why'])}</td></tr>" for one in refused
+    )
+    return f"<h3>Refused before a model was made</h3><div class='wide'><table><tbody>{rows}</tbody></table></div>"
 
 
 def _candidate(entry: Plain, number: int) -> str:
@@ -160,16 +174,6 @@ def _paper(session: Plain, number: int) -> str:
         f"<section><h2>Paper session <span>{escape(session['name'])}</span></h2>"
         f"{plot}<div class='wide'><table><tbody>{rows}</tbody></table></div></section>"
     )
-
-
-def _data(notes: Sequence[Plain]) -> str:
-    if not notes:
-        return ""
-    rows = "".join(
-        f"<tr><td><b>{escape(str(note['subject']))}</b></td><td>{escape(str(note['note']))}</td></tr>"
-        for note in notes
-    )
-    return f"<section><h2>Data</h2><div class='wide'><table><tbody>{rows}</tbody></table></div></section>"
 
 
 def _outcome(entry: Plain) -> str:

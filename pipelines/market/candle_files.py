@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.errors import BadData
 from pipelines.market.parsing import candle_rules
-from pipelines.market.rows import Parsed, exact, judge, number, quarantine
+from pipelines.market.rows import STANDING, Parsed, exact, judge, number, quarantine
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.text_table import FLAW, LINE, raw_lines, text_table
 from pipelines.market.timeframes import length_of
@@ -76,6 +76,21 @@ def parse_candle_table(
     good, bad = judge(typed, "open_time", candle_rules(length_of(timeframe), now))
     lines = _csv(plain[(bad[LINE] - 1).to_list()]).decode().splitlines()[1:] if bad.height else []
     return Parsed(good.select(*CANDLES, LINE), quarantine(bad, file, lines), notes=note)
+
+
+def without_last(parsed: Parsed, file: str) -> Parsed:
+    """The file with its last candle moved to quarantine: a file has no clock that says whether it had closed."""
+    if parsed.rows.is_empty():
+        return parsed
+    last = parsed.rows["open_time"] == parsed.rows["open_time"].max()
+    bad = parsed.rows.filter(last).select(
+        LINE,
+        pl.lit("last candle of its file, which may still have been open when it was saved").alias("reason"),
+        pl.col("open_time").alias(STANDING),
+    )
+    texts = _csv(parsed.rows.filter(last).drop(LINE)).decode().splitlines()[1:]
+    aside = pl.concat([parsed.quarantine, quarantine(bad, file, texts)])
+    return replace(parsed, rows=parsed.rows.filter(~last), quarantine=aside)
 
 
 def _named(found: list[str], file: str) -> dict[str, str]:

@@ -29,6 +29,8 @@ class FileEntry:
     """Unit of whole-number candle times: s, ms, us or ns; by their size when left out."""
     where: str | None = None
     """Funding only: the value of column `coin` or `symbol` that means this symbol."""
+    last_is_open: bool = False
+    """`ohlcv` only: each file's last candle may still have been open when it was saved, so it is set aside."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -43,16 +45,21 @@ class FileEntry:
             check_symbol(self.symbol)
             if self.market is not None and Market.parse(self.market).symbol != self.symbol:
                 raise self._bad(f"names symbol {self.symbol} and market {self.market}: expected one symbol")
+        self._check_candle_keys()
+        if self.timestamp_unit not in (None, *TIMESTAMP_UNITS):
+            raise self._bad(
+                f"has timestamp_unit {self.timestamp_unit!r}: expected one of {', '.join(TIMESTAMP_UNITS)}"
+            )
+
+    def _check_candle_keys(self) -> None:
         if (self.kind == "ohlcv") != (self.timeframe is not None):
             raise self._bad(
                 f"of kind {self.kind} has timeframe {self.timeframe}: expected one only for ohlcv"
             )
         if self.timeframe is not None:
             minutes_of(self.timeframe)
-        if self.timestamp_unit not in (None, *TIMESTAMP_UNITS):
-            raise self._bad(
-                f"has timestamp_unit {self.timestamp_unit!r}: expected one of {', '.join(TIMESTAMP_UNITS)}"
-            )
+        if self.last_is_open and self.kind != "ohlcv":
+            raise self._bad(f"of kind {self.kind} has last_is_open: expected it only for ohlcv")
 
     @property
     def traded(self) -> str:

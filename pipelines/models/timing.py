@@ -6,7 +6,6 @@ patch_transformer.py.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,14 @@ from pipelines.errors import NotEnoughEvidence
 from pipelines.features import FeatureSet
 from pipelines.models import probabilities as prob
 from pipelines.models.candidate import Candidate, Fit, Progress, silent
+from pipelines.models.evidence import require_every_class
 from pipelines.models.golden import EXAMPLES
 from pipelines.models.inputs import Inputs, fit_scaler
 from pipelines.models.recipes import recipe
 from pipelines.models.sealing import Fitted, seal
-from pipelines.models.timing_data import Matrices, Tables, TimingData, prepare
+from pipelines.models.timing_data import Matrices, Tables, TimingData, Until, prepare
 from pipelines.models.timing_loop import LoopConfig, Trained, forward, train
-from pipelines.sequences.labels import class_shares, require_balanced
+from pipelines.sequences.labels import class_shares
 from pipelines.sequences.specs import SequenceSpec
 
 
@@ -50,7 +50,7 @@ def fit_timing(
     feature_set: FeatureSet,
     data_fingerprint: str,
     code_fingerprint: str,
-    until: datetime | None = None,
+    until: Until = None,
     horizon: int | None = None,
     matrices: Matrices | None = None,
     config: TimingConfig = TimingConfig(),
@@ -59,9 +59,9 @@ def fit_timing(
     """Train and judge one window's model over all symbols; the bundle is the very model that was judged.
 
     `inputs`: per symbol its feature table and bars, row by row the same. `matrices`: their mapped float32
-    matrices (N, F), built in memory when None. `until`: use no information after it. Raises
-    NotEnoughEvidence with both counts when no symbol holds enough, BadData when a class leaves 10–80 % of
-    the training rows.
+    matrices (N, F), built in memory when None. `until`: use no information after it, one moment for all or
+    one per symbol. Raises NotEnoughEvidence with both counts when no symbol holds enough, or when a class
+    leaves 10–80 % of the training rows.
     """
     reach, shares = horizon or spec.horizon, (config.train_share, config.validation_share)
     data = prepare(inputs, spec, reach, feature_set.names, until, matrices, shares)
@@ -69,7 +69,7 @@ def fit_timing(
     validation = data.parts("validate", config.max_validation_windows)
     _require_windows(training, validation, spec.name)
     rows = pl.concat(list(training.values()))
-    require_balanced(rows["label"].to_numpy(), recipe("timing").label_rule)
+    require_every_class(rows["label"].to_numpy(), recipe("timing").label_rule, f"{spec.name} training")
     progress("scaler", 0.0)
     encode = _inputs(data, feature_set.names, config)
     trained = train(data.windows(training), data.windows(validation), encode, config.loop, progress)
@@ -163,6 +163,7 @@ def _metrics(
         **prob.skill(forecasts),
         "train_independent": data.independent("before test"),
         "test_independent": data.independent("test"),
+        "test_forecasts": dict(forecasts.group_by("symbol").len().sort("symbol").iter_rows()),
         "train_windows": rows.height,
         "class_shares": class_shares(rows["label"].to_numpy()),
         "epochs": trained.epochs,

@@ -23,6 +23,8 @@ Tables = Mapping[str, tuple[pl.DataFrame, pl.DataFrame]]
 """Per symbol its feature table and its bars, row by row the same."""
 Matrices = Mapping[str, NDArray[np.float32]]
 """Per symbol its raw feature matrix (N, F)."""
+Until = datetime | Mapping[str, datetime] | None
+"""End of what may be known: for all symbols, or per symbol where their histories end at different times."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def prepare(
     spec: SequenceSpec,
     horizon: int,
     names: tuple[str, ...],
-    until: datetime | None,
+    until: Until,
     matrices: Matrices | None,
     shares: tuple[float, float],
 ) -> TimingData:
@@ -70,7 +72,10 @@ def prepare(
     the counts of the symbols together, when no symbol or too little test remains; BadData when a matrix
     does not fit its table.
     """
-    indexes = {symbol: _index(*tables[symbol], spec, horizon, names, until) for symbol in sorted(tables)}
+    ends = until if isinstance(until, Mapping) else dict.fromkeys(tables, until)
+    indexes = {
+        symbol: _index(*tables[symbol], spec, horizon, names, ends[symbol]) for symbol in sorted(tables)
+    }
     first = split(indexes, spec, horizon, *shares)
     found = {
         symbol: n_independent(first.part(rows, "before test"), horizon) for symbol, rows in indexes.items()

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from pipelines.features import FeatureSet
 from pipelines.models import probabilities as prob
 from pipelines.models.candidate import Candidate, Fit, Progress, silent
+from pipelines.models.evidence import require_every_class
 from pipelines.models.golden import EXAMPLES
 from pipelines.models.recipes import horizon_of
 from pipelines.models.sealing import Fitted, seal
 from pipelines.models.trees_data import Problem, TreesConfig, between, folds_of, inputs_of, prepare
 from pipelines.sequences.folds import Fold, n_independent, purge_of
 from pipelines.sequences.grid import micros, step_of
-from pipelines.sequences.labels import class_shares, require_balanced
+from pipelines.sequences.labels import class_shares
 from pipelines.sequences.uniqueness import uniqueness
 
 __all__ = ["TreesConfig", "fit_boosted_trees"]
@@ -63,7 +64,7 @@ def fit_boosted_trees(
 
     `features`, `bars`: the same rows of one symbol. `until`: use no information after it. `horizon`: bars,
     the recipe's when None. Raises NotEnoughEvidence below 100 independent training or 30 test labels,
-    BadData when a class leaves 10–80 %.
+    or when a class leaves 10–80 % of the training rows of a fold.
     """
     reach = horizon or horizon_of("boosted_trees", timeframe)
     problem = prepare(features, bars, timeframe, feature_set, until, reach, config)
@@ -123,7 +124,7 @@ def _fit(problem: Problem, train: pl.DataFrame, serves_from: datetime, what: str
     early = train.filter(pl.col("open_time") < cut - purge_of(problem.timeframe, problem.horizon))
     late = train.filter(pl.col("open_time") >= cut)
     classes = train["label"].to_numpy()
-    require_balanced(classes, problem.rule)
+    require_every_class(classes, problem.rule, what)
     from pipelines.models.boosted_trees import Booster
 
     trial = Booster(_grow(problem, early), config.threads)

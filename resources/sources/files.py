@@ -4,7 +4,7 @@ Files are declared by FileEntry; a file of the same folders that no entry claims
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.errors import BadData, BadSettings, MissingData
-from pipelines.market.candle_files import parse_candle_table, parse_candle_text
+from pipelines.market.candle_files import parse_candle_table, parse_candle_text, without_last
 from pipelines.market.file_entry import FileEntry
 from pipelines.market.funding_files import parse_funding
 from pipelines.market.parsing import parse_order_book, parse_trades
@@ -77,7 +77,13 @@ class FilesSource:
                 f"{len(self.entries)} other entries; declare one in the settings."
             )
         files = {str(path): self._candles_of(path, entry) for entry in entries for path in self._paths(entry)}
-        return gather(files, "open_time", start, end, ["open_time"])
+        delivery = gather(files, "open_time", start, end, ["open_time"])
+        if delivery.frame.is_empty():
+            raise MissingData(
+                f"files hold no {timeframe} candle of {symbol} in {start:%Y-%m-%d} to {end:%Y-%m-%d}: expected at "
+                f"least one, found {_span(files)}; move the universe's span or correct the entry."
+            )
+        return delivery
 
     def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:
         """Funding settled in [start, end), or None when no entry is of kind funding for the symbol."""
@@ -109,6 +115,15 @@ class FilesSource:
         """The market of the candles' entry, or None when it names none."""
         named = [entry.market for entry in self._candle_entries(symbol, timeframe) if entry.market]
         return Market.parse(named[0]) if named else None
+
+    def check(self) -> None:
+        """See Source: every entry matches a file, and none of them is empty."""
+        for entry in self.entries:
+            for path in self._paths(entry):
+                if path.stat().st_size == 0:
+                    raise BadData(
+                        f"file {path} is empty: expected {entry.kind} rows; get it again or delete it."
+                    )
 
     def describe(self) -> dict[str, Any]:
         """Each entry with its number of files, and the files of the same folders that no entry claims."""
@@ -194,7 +209,7 @@ class FilesSource:
             parsed = parse_candle_text(read_bytes(path), str(path), timeframe, self.now, unit)
         refuse_hopeless(parsed, str(path))
         check_candles(parsed.rows, str(path), length_of(timeframe))
-        return parsed
+        return without_last(parsed, str(path)) if entry.last_is_open else parsed
 
     def _candle_entries(self, symbol: str, timeframe: str) -> list[FileEntry]:
         return [
@@ -215,6 +230,11 @@ class FilesSource:
                     f"{seen[entry.traded, entry.timeframe]} and {entry.market}: expected one market; "
                     "remove one."
                 )
+
+
+def _span(files: Mapping[str, Parsed]) -> str:
+    days = pl.concat([parsed.rows["open_time"] for parsed in files.values()]).dt.date()
+    return f"{days.min()!s} to {days.max()!s}" if days.len() else "none at all"
 
 
 def _parquet(path: Path) -> pl.DataFrame:

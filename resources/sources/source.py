@@ -65,6 +65,10 @@ class Source(Protocol):
         """The market the candles come from, or None when there are none or it is not said."""
         ...
 
+    def check(self) -> None:
+        """Raise MissingData or BadData when something declared is not there; reads no row."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """What the source is and holds, JSON-able; `ignored` lists files that no entry claims."""
         ...

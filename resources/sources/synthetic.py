@@ -68,6 +68,9 @@ class SyntheticSource:
         """The synthetic market of a symbol on offer."""
         return Market(VENUE, symbol) if self.has_candles(symbol, timeframe) else None
 
+    def check(self) -> None:
+        """See Source: a generated market is always whole."""
+
     def describe(self) -> dict[str, Any]:
         """Config, symbols and span."""
         return {

@@ -1,10 +1,13 @@
 """`make bench`: every claim of speed as a ratio in one run; prints a table and writes bench.json.
 
-Peers that Tidemark does not depend on live in the benchmark's own environment, .bench/venv.
+Names of suites after the command run these alone. Peers that Tidemark does not depend on live in the
+benchmark's own environment, .bench/venv.
 """
 
 import json
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +17,7 @@ from tests.benchmarks import features, generation, loading, minute_bars, sequenc
 from tests.benchmarks.measure import Row
 
 SUITES = {
-    "minute bars": minute_bars.measure,
+    "minute_bars": minute_bars.measure,
     "features": features.measure,
     "sequences": sequences.measure,
     "loading": loading.measure,
@@ -22,15 +25,31 @@ SUITES = {
 }
 
 
-def main() -> int:
-    """Run every suite; 0 when all rows are within budget."""
+def main(chosen: Sequence[str]) -> int:
+    """Run the chosen suites, all when none is named; 0 when every row is within budget, 2 for an unknown name."""
+    unknown = sorted(set(chosen) - set(SUITES))
+    if unknown:
+        print(f"error: no benchmark is called {', '.join(unknown)}; choose from {', '.join(SUITES)}")
+        return 2
     console = Console()
     rows: list[Row] = []
-    for name, suite in SUITES.items():
+    for name in chosen or SUITES:
+        started = time.monotonic()
         with console.status(f"measuring {name}"):
-            rows += suite()
-    table = Table("work", "ours", "peer or limit", "peer's", "ratio", "budget", "within")
+            rows += SUITES[name]()
+        console.print(f"{name:<12} {time.monotonic() - started:>6.1f} s")
+    console.print(_table(rows))
+    if not chosen:
+        Path("bench.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
+    missed = [row["work"] for row in rows if not row["within"]]
+    console.print(f"{len(rows) - len(missed)} of {len(rows)} within budget")
+    return 1 if missed else 0
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table("work", "ours", "peer or limit", "peer's", "ratio", "budget", "within", show_lines=True)
     for row in rows:
+        within = "[green]yes" if row["within"] else "[red]no"
         table.add_row(
             row["work"],
             row["ours"],
@@ -38,12 +57,10 @@ def main() -> int:
             row["peers"],
             f"{row['ratio']:.2f}",
             row["budget"],
-            "[green]yes" if row["within"] else "[red]no",
+            within,
         )
-    console.print(table)
-    Path("bench.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    return 0 if all(row["within"] for row in rows) else 1
+    return table
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,8 @@
-"""How the benchmarks time: best of several runs in one process, ours and the peer's in turn. No work lives here."""
+"""How the benchmarks time and judge: best of several rounds, ours and the peers' in turn. No work lives here.
+
+The ratio of a row is the number that its budget bounds: peer's seconds ÷ ours ("≥ 3 × its speed") or ours ÷
+peer's ("≤ 2.5 × its time").
+"""
 
 import time
 from collections.abc import Callable
@@ -17,11 +21,49 @@ class Row(TypedDict):
     within: bool
 
 
-def best(work: Callable[[], object], runs: int = 3) -> float:
-    """Seconds of the fastest of several runs: the least disturbed one."""
-    seconds = []
+def at_least(times: float, work: str, ours: float, peer: str, peers: float) -> Row:
+    """We must be at least `times` times as fast as the peer; both in seconds."""
+    ratio = peers / ours
+    return _row(
+        work, _seconds(ours), peer, _seconds(peers), ratio, f"≥ {times:g} × its speed", ratio >= times
+    )
+
+
+def at_most(times: float, work: str, ours: float, peer: str, peers: float) -> Row:
+    """We may take at most `times` times as long as the peer; both in seconds."""
+    ratio = ours / peers
+    return _row(work, _seconds(ours), peer, _seconds(peers), ratio, f"≤ {times:g} × its time", ratio <= times)
+
+
+def blocked(work: str, peer: str, why: str, budget: str) -> Row:
+    """A peer that cannot run here: the claim against it stays unproven, so not within."""
+    return _row(work, "not measured", f"{peer}: blocked, {why}", "not measured", 0.0, budget, False)
+
+
+def best(*calls: Callable[[], object], runs: int = 3) -> list[float]:
+    """Fastest seconds of each call: the least disturbed round, taken in turn so that noise hits all alike."""
+    fastest = [float("inf")] * len(calls)
     for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+        for which, call in enumerate(calls):
+            start = time.perf_counter()
+            call()
+            fastest[which] = min(fastest[which], time.perf_counter() - start)
+    return fastest
+
+
+def _seconds(value: float) -> str:
+    if value >= 1.0:
+        return f"{value:.2f} s"
+    return f"{value * 1e3:.1f} ms" if value >= 1e-3 else f"{value * 1e6:.0f} µs"
+
+
+def _row(work: str, ours: str, peer: str, peers: str, ratio: float, budget: str, within: bool) -> Row:
+    return {
+        "work": work,
+        "ours": ours,
+        "peer": peer,
+        "peers": peers,
+        "ratio": ratio,
+        "budget": budget,
+        "within": within,
+    }

@@ -1,30 +1,27 @@
-"""Benchmarks of the sequence datasets: opening one, and shuffled windows against a plain contiguous copy.
-
-`measure()` returns one row a figure; `python -m tests.benchmarks.sequences` prints them.
-"""
+"""Sequence datasets: opening one, and shuffled windows against a plain contiguous copy and against Qlib."""
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.sequences.matrix import open_npy, write_npy
 from pipelines.sequences.windows import Windows
-from tests.benchmarks.measure import Row
+from tests.benchmarks import against_qlib
+from tests.benchmarks.measure import Row, at_least, at_most, best
 
 ROWS, FEATURES, BARS, BATCH = 1_000_000, 53, 500, 64
 BATCHES = 40  # copied in one timing
-REPEATS = 20  # the two sides alternate, so a busy machine slows both; the best of each counts
+REPEATS = 20
 
 
 def measure() -> list[Row]:
-    """The rows of the table; about 10 s and 450 MB of temporary disk."""
+    """The rows of the table; about 20 s and 250 MB of temporary disk."""
     with tempfile.TemporaryDirectory() as folder:
         matrix_path, ends_path = _dataset(Path(folder))
-        return [*_opening(matrix_path, ends_path), _windows(matrix_path, ends_path)]
+        rows = [*_opening(matrix_path, ends_path), _windows(matrix_path, ends_path)]
+    return [*rows, *against_qlib.measure()]
 
 
 def _dataset(folder: Path) -> tuple[Path, Path]:
@@ -45,23 +42,15 @@ def _opening(matrix_path: Path, ends_path: Path) -> list[Row]:
     size = windows.matrix.nbytes
     stored = matrix_path.stat().st_size / size
     return [
+        at_most(1.0, f"open a dataset of {len(windows):,} windows {BARS}×{FEATURES}", taken, "1 second", 1.0),
         {
-            "work": f"open a dataset of {len(windows):,} windows {BARS}×{FEATURES}",
-            "ours": f"{taken:.4f} s",
-            "peer": "limit",
-            "peers": "1 s",
-            "ratio": taken,
-            "budget": "< 1 s",
-            "within": taken < 1,
-        },
-        {
-            "work": "new memory of opening it, as a share of its matrix",
+            "work": "new memory of opening it",
             "ours": f"{grown / 1e6:.1f} MB",
-            "peer": "its matrix",
-            "peers": f"{size / 1e6:.0f} MB, stored at {stored:.4f} of it",
+            "peer": f"its matrix, stored at {stored:.4f} of its size",
+            "peers": f"{size / 1e6:.0f} MB",
             "ratio": grown / size,
-            "budget": "< 0.05, stored ≤ 1.1",
-            "within": grown / size < 0.05 and stored <= 1.1,
+            "budget": "≤ 0.05 × its size, stored ≤ 1.1 ×",
+            "within": grown / size <= 0.05 and stored <= 1.1,
         },
     ]
 
@@ -83,36 +72,13 @@ def _windows(matrix_path: Path, ends_path: Path) -> Row:
         for start in starts:
             np.copyto(flat, matrix[start : start + BATCH * BARS])
 
-    ours_s, peer_s = _best(ours, peer)
-    return {
-        "work": f"shuffled batches of {BATCH} windows {BARS}×{FEATURES}",
-        "ours": f"{BATCHES * BATCH / ours_s:,.0f} windows/s",
-        "peer": "contiguous copy of as many bytes",
-        "peers": f"{BATCHES * BATCH / peer_s:,.0f} windows/s",
-        "ratio": peer_s / ours_s,
-        "budget": "≥ 0.80 of its speed",
-        "within": peer_s / ours_s >= 0.8,
-    }
-
-
-def _best(ours: Callable[[], None], peer: Callable[[], None]) -> tuple[float, float]:
-    """Best seconds of each side over alternating repeats, after one unmeasured round that maps the pages."""
-    times: NDArray[np.float64] = np.zeros((REPEATS + 1, 2))
-    for repeat in range(REPEATS + 1):
-        for side, work in enumerate((ours, peer)):
-            started = time.perf_counter()
-            work()
-            times[repeat, side] = time.perf_counter() - started
-    best = times[1:].min(axis=0)
-    return float(best[0]), float(best[1])
+    ours(), peer()  # maps the pages
+    ours_s, peer_s = best(ours, peer, runs=REPEATS)
+    work = f"shuffled batches of {BATCH} windows {BARS}×{FEATURES}, {BATCHES} of them, {ROWS:,} rows"
+    return at_least(0.8, work, ours_s, "contiguous copy of as many bytes", peer_s)
 
 
 def _resident() -> int:
     """Resident bytes of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096
-
-
-if __name__ == "__main__":
-    for row in measure():
-        print(row)

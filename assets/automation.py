@@ -1,0 +1,22 @@
+"""When an asset is made again by itself, because what it reads has changed. Schedules and sensors live in schedules/."""
+
+import dagster as dg
+
+
+def when_inputs_change(*required: str) -> dg.AutomationCondition:
+    """Eager, but never past a failed blocking check, and not stopped by what a source does not have.
+
+    required : assets of which at least one upstream partition must exist; any other input may be missing for ever
+    `eager()` alone waits for every upstream partition: for funding that no source has, for days without ticks.
+    `all_deps_blocking_checks_passed()` asks whether *any* upstream partition passed, so good hours would release
+    the features of bad minutes; here a single failed upstream partition holds its own dependants, and only those.
+    """
+    failed = dg.AutomationCondition.any_checks_match(
+        dg.AutomationCondition.check_failed(), blocking_only=True
+    )
+    there = dg.AutomationCondition.any_deps_match(~dg.AutomationCondition.missing())
+    return (
+        dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+        & there.allow(dg.AssetSelection.assets(*required))
+        & ~dg.AutomationCondition.any_deps_match(failed)
+    )

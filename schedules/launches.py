@@ -1,0 +1,106 @@
+"""Which runs the road is made of: partitions that the source can fill, in the order they must run. Nothing runs here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.market.symbols import Market
+from pipelines.market.timeframes import length_of
+from pipelines.promotion.pointer import slot_of
+from pipelines.sequences.specs import spec
+from pipelines.settings import Settings
+from resources.sources import Source
+
+FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One run of a job: a partition, or a range of days of one market."""
+
+    job: str
+    partition: str
+    until: str | None = None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags that make a single run carry the range."""
+        return {FIRST: self.partition, LAST: self.until} if self.until else {}
+
+    @property
+    def slot(self) -> str:
+        """The slot that a `retrain_` launch is about."""
+        return slot_of(self.job.removeprefix("retrain_"), self.partition)
+
+
+def tick_launches(settings: Settings, source: Source) -> list[Launch]:
+    """One range of days per market that has ticks."""
+    launches = []
+    for symbol in settings.universe.symbols:
+        days = [
+            d
+            for d in source.tick_days(Market.parse(symbol.primary))
+            if settings.universe.start <= d < settings.universe.end
+        ]
+        if days:
+            launches.append(
+                Launch("ingest_ticks", f"{min(days)}|{symbol.primary}", f"{max(days)}|{symbol.primary}")
+            )
+    return launches
+
+
+def candle_launches(settings: Settings, source: Source) -> list[Launch]:
+    """Every symbol × timeframe whose candles the source has."""
+    return [
+        Launch("ingest_candles", f"{s.symbol}|{t}")
+        for s in settings.universe.symbols
+        for t in settings.universe.timeframes
+        if source.has_candles(s.symbol, t)
+    ]
+
+
+def funding_launches(settings: Settings, source: Source) -> list[Launch]:
+    """Every symbol whose settled funding the source has."""
+    return [
+        Launch("ingest_funding", s.symbol)
+        for s in settings.universe.symbols
+        if source.has_funding(s.symbol)
+    ]
+
+
+def bar_partitions(settings: Settings, source: Source) -> list[str]:
+    """Every symbol × timeframe that the source can make, longer timeframes first: short bars may read longer ones."""
+    timeframes = sorted(settings.universe.timeframes, key=length_of, reverse=True)
+    return [
+        f"{s.symbol}|{t}"
+        for s in settings.universe.symbols
+        for t in timeframes
+        if source.has_candles(s.symbol, t)
+        or source.has_candles(s.symbol, "1m")
+        or source.tick_days(Market.parse(s.primary))
+    ]
+
+
+def bar_launches(settings: Settings, source: Source) -> list[Launch]:
+    """Bars and features of those partitions."""
+    return [Launch("build_bars_and_features", p) for p in bar_partitions(settings, source)]
+
+
+def sequence_launches(settings: Settings, with_features: set[str]) -> list[Launch]:
+    """Every symbol × window whose bars have features."""
+    return [
+        Launch("build_sequences", f"{s.symbol}|{w}")
+        for s in settings.universe.symbols
+        for w in settings.universe.windows
+        if f"{s.symbol}|{spec(w).timeframe}" in with_features
+    ]
+
+
+def training_launches(settings: Settings, with_features: set[str]) -> tuple[Sequence[Launch], Sequence[Launch]]:
+    """The launches of boosted_trees and of timing."""
+    trees = [Launch("retrain_boosted_trees", p) for p in sorted(with_features)]
+    return trees, [Launch("retrain_timing", w) for w in settings.universe.windows]
+
+
+def promotion_launches(judged: Sequence[Launch]) -> list[Launch]:
+    """The promotion of each judged launch."""
+    return [Launch(one.job.replace("retrain_", "promote_"), one.partition) for one in judged]

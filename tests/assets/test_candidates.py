@@ -1,0 +1,142 @@
+"""Candidates, scorecards and pointers: a refusal is a result, and nothing is promoted without proof of its own."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from assets.scorecards import as_record
+from pipelines.gates.declaration import Verdict
+from tests.assets.world import World, checks, materialised, metadata, why
+from tests.assets.zoo import SLOT, Zoo
+
+MINUTE = "BTC-USD|1m"
+MINUTE_SLOT = "boosted_trees/BTC-USD/1m"
+
+
+@pytest.fixture
+def refused(world: World) -> World:
+    """Three days of minutes: not one independent label for a test after ten hours of training."""
+    assert world.run("ingest_candles", MINUTE).success
+    assert world.run("build_bars_and_features", MINUTE).success
+    assert world.run("build_sequences", "BTC-USD|seq300").success
+    return world
+
+
+def test_too_little_data_is_a_green_run_with_a_red_check(refused: World) -> None:
+    result = refused.run("retrain_boosted_trees", MINUTE)
+    assert result.success
+    assert materialised(result) == {"boosted_trees", "scorecard/boosted_trees"}
+    assert checks(result) == {"is_promotable": False}
+    sentence = metadata(result, "boosted_trees")["refused"]
+    assert sentence.startswith("not enough evidence: n_eff ")
+    card = metadata(result, "scorecard/boosted_trees")
+    assert card["promotable"] is False
+    assert sentence in card["reasons"]
+    assert refused.registry.candidate(MINUTE_SLOT) == {"refused": sentence}
+    stored = json.loads(refused.registry.load_scorecard(MINUTE_SLOT) or b"")
+    assert stored["scorecard"] is None  # no skill figure of too little evidence is ever shown
+    assert [v["passed"] for v in stored["verdicts"]] == [False]
+
+
+def test_a_refused_window_is_a_green_run_too(refused: World) -> None:
+    result = refused.run("retrain_timing", "seq300")
+    assert result.success
+    assert checks(result) == {"is_promotable": False}
+    assert "not enough evidence" in metadata(result, "timing")["refused"]
+
+
+def test_a_window_without_sequences_is_refused_not_broken(world: World) -> None:
+    result = world.run("retrain_timing", "seq500h")
+    assert result.success
+    assert checks(result) == {"is_promotable": False}
+    assert "seq500h" in metadata(result, "timing")["refused"]
+
+
+def test_a_refused_candidate_is_not_promoted(refused: World) -> None:
+    assert refused.run("retrain_boosted_trees", MINUTE).success
+    result = refused.run("promote_boosted_trees", MINUTE)
+    assert not result.success
+    assert f"NotPromotable: slot {MINUTE_SLOT} has no bundle to promote: not enough evidence" in why(result)
+    assert refused.registry.read(MINUTE_SLOT) == (None, ())
+
+
+def test_nothing_is_promoted_before_it_was_trained(world: World) -> None:
+    assert "MissingData: slot boosted_trees/BTC-USD/1h has no candidate" in why(
+        world.run("promote_boosted_trees", "BTC-USD|1h")
+    )
+
+
+def test_nothing_is_promoted_before_it_was_judged(world: World, zoo: Zoo) -> None:
+    zoo.keep(world)
+    result = world.run("promote_boosted_trees", "BTC-USD|1h")
+    assert f"MissingData: slot {SLOT} has no scorecard" in why(result)
+
+
+def passing(world: World) -> list[Verdict]:
+    """A pass of every required gate."""
+    return [
+        Verdict(gate, gate, True, True, None, 1.0, 0.5, "", f"{gate} passes")
+        for gate in world.settings.gates.required
+    ]
+
+
+def scorecard(world: World, bundle: str, found: list[Verdict]) -> str:
+    """Store a scorecard of those verdicts on that bundle."""
+    candidate = {"bundle": bundle, "mlflow_run_id": "run"}
+    record = as_record("boosted_trees", "BTC-USD|1h", candidate, None, found, world.settings.gates)
+    return world.registry.save_scorecard(SLOT, json.dumps(record, sort_keys=True).encode())
+
+
+def test_a_candidate_whose_required_verdicts_pass_is_promoted_once_a_run(world: World, zoo: Zoo) -> None:
+    zoo.keep(world)
+    scorecard(world, zoo.sha256, passing(world))
+    for generation in (1, 2):
+        result = world.run("promote_boosted_trees", "BTC-USD|1h")
+        assert result.success
+        assert metadata(result, "promoted/boosted_trees")["generation"] == generation
+    found, notes = world.registry.read(SLOT)
+    assert notes == ()
+    assert found is not None
+    assert (found.sha256, found.generation, found.mlflow_run_id) == (zoo.sha256, 2, "run")
+    assert found.feature_columns == zoo.candidate.bundle.manifest.features
+    assert [v["gate"] for v in found.verdicts] == list(world.settings.gates.required)
+    assert json.loads(json.dumps(found.verdicts)) == [asdict(v) for v in passing(world)]
+
+
+def one_fails(verdicts: list[Verdict]) -> list[Verdict]:
+    return [*verdicts[:-1], Verdict(**{**asdict(verdicts[-1]), "passed": False, "value": 0.1})]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (one_fails, "effective_sample failed with 0.1 against 0.5"),
+        (lambda verdicts: verdicts[1:], "G1 gave no verdict"),
+        (lambda verdicts: [], "G1 gave no verdict; effective_sample gave no verdict"),
+    ],
+    ids=["one fails", "one is missing", "none was given"],
+)
+def test_the_pointer_refuses_by_itself(
+    world: World, zoo: Zoo, change: Callable[[list[Verdict]], Any], sentence: str
+) -> None:
+    """Launched by hand, without the sensor and without its scorecard in the run."""
+    zoo.keep(world)
+    scorecard(world, zoo.sha256, change(passing(world)))
+    result = world.run("promote_boosted_trees", "BTC-USD|1h")
+    assert not result.success
+    assert "NotPromotable" in why(result)
+    assert sentence in why(result)
+    assert world.registry.read(SLOT).pointer is None
+
+
+def test_a_scorecard_of_another_bundle_promotes_nothing(world: World, zoo: Zoo) -> None:
+    zoo.keep(world)
+    scorecard(world, "0" * 64, passing(world))
+    result = world.run("promote_boosted_trees", "BTC-USD|1h")
+    assert f"NotPromotable: scorecard belongs to another bundle: expected {zoo.sha256}, found {'0' * 64}" in why(
+        result
+    )
+    assert world.registry.read(SLOT).pointer is None

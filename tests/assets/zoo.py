@@ -1,0 +1,49 @@
+"""A cheap candidate on 3,000 hours whose volume tells the drift to come, its tables, and a pointer to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from assets.promotion import pointer_to
+from pipelines.models.candidate import Candidate
+from pipelines.promotion.pointer import Pointer
+from tests.assets.world import World
+
+SLOT = "boosted_trees/BTC-USD/1h"
+KEYS = {"symbol": "BTC-USD", "timeframe": "1h"}
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """The candidate and the bars it was fitted on; the bars go on after its training."""
+
+    candidate: Candidate
+    bars: pl.DataFrame
+
+    @property
+    def sha256(self) -> str:
+        """Content address of the bundle."""
+        return self.candidate.bundle.sha256
+
+    @property
+    def trained_until(self) -> datetime:
+        """End of what training knew."""
+        return datetime.fromisoformat(self.candidate.bundle.manifest.training_end)
+
+    def keep(self, world: World) -> None:
+        """Make it the newest candidate of its slot."""
+        world.registry.save(self.candidate.bundle.to_files(), self.sha256)
+        world.registry.save_candidate(SLOT, {"bundle": self.sha256, "mlflow_run_id": "run"})
+
+    def promote(self, world: World) -> Pointer:
+        """Point its slot at it."""
+        self.keep(world)
+        record = {"candidate": {"mlflow_run_id": "run"}, "verdicts": [{"gate": "G1", "passed": True}]}
+        pointer = pointer_to(self.candidate.bundle, record, "2026-06-01T00:00:00+00:00")
+        return world.registry.promote(SLOT, pointer)
+
+    def record_bars(self, world: World, until: datetime | None = None) -> None:
+        """Put the bars before `until` into the lake."""
+        frame = self.bars if until is None else self.bars.filter(pl.col("open_time") < until)
+        world.lake.replace_months("bars", frame, KEYS)
