@@ -21,7 +21,7 @@ from pipelines.market.timeframes import GRACE, length_of
 from pipelines.models.forecaster import Forecaster, load
 from pipelines.models.recipes import RECIPES
 from pipelines.promotion.bundle import Bundle
-from pipelines.promotion.pointer import Pointer, slot_of
+from pipelines.promotion.pointer import Pointer
 from pipelines.sequences.volatility import volatility_bars, with_sigma
 from pipelines.settings import SessionSettings, Settings
 from pipelines.trading.events import Event
@@ -98,7 +98,7 @@ def obey(registry: Registry, session: SessionSettings) -> tuple[dict[str, Obeyed
     obeyed: dict[str, Obeyed] = {}
     reasons: dict[str, str] = {}
     for symbol in session.symbols:
-        slot = slot_of(session.recipe, f"{symbol}|{session.timeframe}")
+        slot = session.slot_for(symbol)
         found, notes = registry.read(slot)
         if found is None:
             reasons[symbol] = (
@@ -116,14 +116,16 @@ def _forecaster(registry: Registry, pointer: Pointer, symbol: str, timeframe: st
     """The forecaster behind a pointer, after every hash, the golden example, the timeframe and the symbol agree."""
     found = load(Bundle.from_files(registry.load(pointer.sha256), pointer.sha256))
     card = found.manifest
-    for what, expected, actual in (
-        ("timeframe", timeframe, card.timeframe),
-        ("symbols", (symbol,), card.symbols),
-    ):
-        if actual != expected:
-            raise BadBundle(
-                f"bundle {pointer.sha256[:12]}: {what} must be {expected}, found {actual}; promote the right one."
-            )
+    if card.timeframe != timeframe:
+        raise BadBundle(
+            f"bundle {pointer.sha256[:12]}: timeframe must be {timeframe}, found {card.timeframe}; "
+            "promote the right one."
+        )
+    if symbol not in card.symbols:
+        raise BadBundle(
+            f"bundle {pointer.sha256[:12]}: symbols must include {symbol}, found {', '.join(card.symbols)}; "
+            "promote the right one."
+        )
     return found
 
 
@@ -175,10 +177,16 @@ def trade(
 
 
 def first_undecided(state: State, obeyed: Mapping[str, Obeyed], config: SessionConfig) -> datetime:
-    """Open time of the first bar to decide: after the last journalled one, never inside a model's training span."""
-    start = min(o.serves_from for o in obeyed.values())
-    seen = max((book.last_bar for book in state.books), default=-1)
-    return start if seen < 0 else max(start, _moment(seen) + length_of(config.timeframe))
+    """Open time of the earliest bar that some obeyed symbol has not decided; never inside its model's training span.
+
+    The earliest of the symbols, because a killed transaction may have ended between two symbols of one minute; a
+    bar that was decided already passes through `step` without a second decision.
+    """
+    last = {book.symbol: book.last_bar for book in state.books}
+    return min(
+        o.serves_from if last[symbol] < 0 else _moment(last[symbol]) + length_of(config.timeframe)
+        for symbol, o in obeyed.items()
+    )
 
 
 def decide(

@@ -19,6 +19,7 @@ from pipelines.market.timeframes import minutes_of
 from pipelines.models.recipes import RECIPES
 from pipelines.models.timing import TimingConfig
 from pipelines.models.trees_data import TreesConfig
+from pipelines.promotion.pointer import check_slot
 from pipelines.sequences.specs import spec
 from pipelines.trading.costs import Costs
 
@@ -119,11 +120,15 @@ class SessionSettings(_Frozen):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
     symbols: tuple[str, ...] = Field(min_length=1)
     timeframe: str
-    recipe: str  # whose pointers it obeys
+    slot: str  # whose pointer it obeys, e.g. boosted_trees/{symbol}/{timeframe} or timing/seq300
     mode: Literal["replay", "follow"] = "replay"
     capital: float = Field(gt=0)  # quote units
     max_position: float = Field(gt=0, le=1)  # share of equity
     margin: float = Field(ge=0)  # expected move above the round-trip cost, as a share of it
+
+    def slot_for(self, symbol: str) -> str:
+        """The slot that decides on a symbol; raises UnknownName for a slot that cannot be one."""
+        return check_slot(self.slot.replace("{symbol}", symbol).replace("{timeframe}", self.timeframe))
 
 
 class Paths(_Frozen):
@@ -177,10 +182,12 @@ class Settings(_Frozen):
                     f"session {session.name!r} has timeframe {session.timeframe}, not in universe.timeframes "
                     f"{list(self.universe.timeframes)}; correct it."
                 )
-            if session.recipe not in RECIPES:
-                raise BadSettings(
-                    f"session {session.name!r} obeys recipe {session.recipe!r}; expected one of {', '.join(RECIPES)}."
-                )
+            for symbol in session.symbols:
+                if (recipe := session.slot_for(symbol).split("/")[0]) not in RECIPES:
+                    raise BadSettings(
+                        f"session {session.name!r} obeys slot {session.slot!r} of recipe {recipe!r}; expected a slot "
+                        f"of {', '.join(RECIPES)}: correct it."
+                    )
         return self
 
     def session(self, name: str) -> SessionSettings:

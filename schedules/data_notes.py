@@ -3,6 +3,7 @@
 The sentences about null columns come from pipelines.evaluation.null_reasons; nothing is judged here.
 """
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -59,14 +60,16 @@ def data_notes(settings: Settings, source: Source, lake: Lake) -> Notes:
     notes: Notes = []
     for symbol in settings.universe.symbols:
         notes += _recording(settings, source, lake, Market.parse(symbol.primary))
-    return [*notes, *_quarantined(lake), *_ignored(source)]
+    return [*notes, *_quarantined(lake), *_ignored(settings, source)]
 
 
 def _recording(settings: Settings, source: Source, lake: Lake, market: Market) -> Notes:
     """Of one market's ticks: days outside the universe, span and counts of the minutes, the recorder's clock."""
     universe, keys = settings.universe, {"market": str(market)}
     outside = [day for day in source.tick_days(market) if not universe.start <= day < universe.end]
-    notes = [(str(market), f"ticks of {len(outside)} days outside the universe were not read")] if outside else []
+    notes = (
+        [(str(market), f"ticks of {len(outside)} days outside the universe were not read")] if outside else []
+    )
     if not lake.exists("minute_bars", keys):
         return notes
     minutes = lake.read("minute_bars", keys, columns=["open_time", "trades", "late", "crossed"])
@@ -75,8 +78,9 @@ def _recording(settings: Settings, source: Source, lake: Lake, market: Market) -
         (
             str(market),
             f"ticks on {len(days)} days, {minutes['open_time'][0]:%Y-%m-%d %H:%M} to "
-            f"{minutes['open_time'][-1]:%Y-%m-%d %H:%M}: {minutes.height:,} minutes, {minutes['trades'].sum():,} trades, "
-            f"{minutes['late'].sum():,} late events dropped, {minutes['crossed'].sum():,} crossed book states left out; "
+            f"{minutes['open_time'][-1]:%Y-%m-%d %H:%M}: {minutes.height:,} minutes, "
+            f"{minutes['trades'].sum():,} trades, {minutes['late'].sum():,} late events dropped, "
+            f"{minutes['crossed'].sum():,} crossed book states left out; "
             "the first and last minute of a recording hold only what was recorded of them",
         )
     )
@@ -88,7 +92,7 @@ def _clock(lake: Lake, market: Market) -> Notes:
     first = lake.dates("trades", str(market))[:1]
     if not first:
         return []
-    keys = {"market": str(market), "date": first[0]}
+    keys: dict[str, str | date] = {"market": str(market), "date": first[0]}
     trades = lake.read("trades", keys, columns=["time", "local_time"])
     delay = (trades["local_time"] - trades["time"]).dt.total_microseconds().median()
     if not isinstance(delay, int | float):
@@ -123,8 +127,17 @@ def _quarantined(lake: Lake) -> Notes:
     return notes
 
 
-def _ignored(source: Source) -> Notes:
-    names = source.describe()["ignored"]
+def _ignored(settings: Settings, source: Source) -> Notes:
+    """Files that no entry claims, and entries of symbols that the universe does not name."""
+    held = source.describe()
+    wanted, names = {s.symbol for s in settings.universe.symbols}, held["ignored"]
+    unread = sorted({e["symbol"] for e in held.get("entries", ()) if e["symbol"] not in wanted})
+    notes = [
+        ("source", f"files of {symbol} were not read: the universe does not name it") for symbol in unread
+    ]
     if not names:
-        return []
-    return [("source", f"{len(names)} files of the same folders are claimed by no entry: {', '.join(names)}")]
+        return notes
+    return [
+        *notes,
+        ("source", f"{len(names)} files of the same folders are claimed by no entry: {', '.join(names)}"),
+    ]

@@ -1,8 +1,10 @@
-"""Which runs the road is made of: partitions that the source can fill, in the order they must run. Nothing runs here."""
+"""Which runs the road is made of: partitions that the source can fill, in the order they must run. None runs here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
+from pipelines.errors import MissingData
 from pipelines.market.symbols import Market
 from pipelines.market.timeframes import length_of
 from pipelines.promotion.pointer import slot_of
@@ -36,16 +38,30 @@ def tick_launches(settings: Settings, source: Source) -> list[Launch]:
     """One range of days per market that has ticks."""
     launches = []
     for symbol in settings.universe.symbols:
-        days = [
-            d
-            for d in source.tick_days(Market.parse(symbol.primary))
-            if settings.universe.start <= d < settings.universe.end
-        ]
+        days = _days(settings, source, symbol.primary)
         if days:
             launches.append(
                 Launch("ingest_ticks", f"{min(days)}|{symbol.primary}", f"{max(days)}|{symbol.primary}")
             )
     return launches
+
+
+def _days(settings: Settings, source: Source, market: str) -> list[date]:
+    """Days of the universe on which the source has ticks of a market."""
+    universe = settings.universe
+    return [day for day in source.tick_days(Market.parse(market)) if universe.start <= day < universe.end]
+
+
+def require_every_symbol(settings: Settings, partitions: Sequence[str]) -> None:
+    """Raise MissingData for a symbol of the universe that the source has nothing of."""
+    with_data = {partition.split("|")[0] for partition in partitions}
+    for symbol in settings.universe.symbols:
+        if symbol.symbol not in with_data:
+            raise MissingData(
+                f"universe.symbols: {symbol.symbol} has no ticks of {symbol.primary} from {settings.universe.start} to "
+                f"{settings.universe.end} and no candles of {', '.join(settings.universe.timeframes)} in the source, "
+                "expected either; declare its files or remove the symbol."
+            )
 
 
 def candle_launches(settings: Settings, source: Source) -> list[Launch]:
@@ -61,9 +77,7 @@ def candle_launches(settings: Settings, source: Source) -> list[Launch]:
 def funding_launches(settings: Settings, source: Source) -> list[Launch]:
     """Every symbol whose settled funding the source has."""
     return [
-        Launch("ingest_funding", s.symbol)
-        for s in settings.universe.symbols
-        if source.has_funding(s.symbol)
+        Launch("ingest_funding", s.symbol) for s in settings.universe.symbols if source.has_funding(s.symbol)
     ]
 
 
@@ -75,8 +89,8 @@ def bar_partitions(settings: Settings, source: Source) -> list[str]:
         for s in settings.universe.symbols
         for t in timeframes
         if source.has_candles(s.symbol, t)
-        or source.has_candles(s.symbol, "1m")
-        or source.tick_days(Market.parse(s.primary))
+        or ("1m" in timeframes and source.has_candles(s.symbol, "1m"))
+        or _days(settings, source, s.primary)
     ]
 
 
@@ -95,7 +109,9 @@ def sequence_launches(settings: Settings, with_features: set[str]) -> list[Launc
     ]
 
 
-def training_launches(settings: Settings, with_features: set[str]) -> tuple[Sequence[Launch], Sequence[Launch]]:
+def training_launches(
+    settings: Settings, with_features: set[str]
+) -> tuple[Sequence[Launch], Sequence[Launch]]:
     """The launches of boosted_trees and of timing."""
     trees = [Launch("retrain_boosted_trees", p) for p in sorted(with_features)]
     return trees, [Launch("retrain_timing", w) for w in settings.universe.windows]

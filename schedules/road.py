@@ -27,7 +27,7 @@ from resources.lake import Lake
 from resources.progress import TerminalProgress
 from resources.registry import Registry
 from resources.sources import Source
-from schedules import launches, paper, research
+from schedules import launches
 from schedules.data_notes import data_notes, data_tables
 from schedules.launches import Launch, bar_partitions, tick_launches
 from schedules.summary import summarise
@@ -42,6 +42,11 @@ class Road:
     """Runs launches against the local Dagster instance and remembers what failed and what was left out."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance, terminal: TerminalProgress) -> None:
+        from schedules import (
+            paper,
+            research,
+        )  # importing them reads the settings: bad ones must be one sentence
+
         self.settings = settings
         self.instance = instance
         self.terminal = terminal
@@ -68,7 +73,9 @@ class Road:
         """Run the launches one after another; returns those that succeeded, logs one line with the time."""
         return self._stage(title, wanted, defs or self.research, fatal=False)
 
-    def _stage(self, title: str, wanted: Sequence[Launch], defs: dg.Definitions, *, fatal: bool) -> list[Launch]:
+    def _stage(
+        self, title: str, wanted: Sequence[Launch], defs: dg.Definitions, *, fatal: bool
+    ) -> list[Launch]:
         started = time.monotonic()
         done = []
         with self.terminal.shown() if self.terminal.console.is_terminal else nullcontext():
@@ -110,6 +117,7 @@ def travel(road: Road) -> list[str]:
     """Every stage in order; returns the slots that were judged. Raises what is wrong with the user's data."""
     settings, source = road.settings, road.source()
     source.check()
+    launches.require_every_symbol(settings, bar_partitions(settings, source))
     road.ingest("ticks and minute bars", tick_launches(settings, source))
     road.ingest("candles", launches.candle_launches(settings, source))
     road.ingest("funding", launches.funding_launches(settings, source))

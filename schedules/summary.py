@@ -1,22 +1,22 @@
-"""What a person sees at the end of the road: verdicts, pointers, paper sessions, the report. Nothing is computed here."""
+"""What a person sees at the end of the road: verdicts, pointers, paper sessions, the report. Nothing is computed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pipelines.errors import MissingData
 from pipelines.evaluation.report import report
+from pipelines.promotion.bundle import Bundle
 from pipelines.settings import Settings
 from pipelines.trading.session import SessionConfig
 from pipelines.trading.summary import total_equity
 from resources.journal import JournalReader
 from resources.registry import Registry
+from schedules.verdict_lines import print_verdicts
 
 
 def summarise(
@@ -25,22 +25,34 @@ def summarise(
     registry: Registry,
     slots: Sequence[str],
     notes: Sequence[tuple[str, str]],
+    tables: Sequence[Mapping[str, Any]],
     made: str,
 ) -> Path:
     """Print the verdicts, pointers and sessions; write the HTML report and return its path."""
     records = [record for slot in slots if (record := _record(registry, slot)) is not None]
     sessions = [session_result(settings, session.name) for session in settings.sessions]
-    console.print(verdict_table(records))
+    print_verdicts(console, records)
+    console.print(_holdout_line(settings.training.holdout_days), highlight=False)
     for line in [*pointer_lines(registry, slots), *(_session_line(s) for s in sessions)]:
-        console.print(line)
+        console.print(line, highlight=False, markup=False)
     path = Path(settings.paths.reports) / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    judged = [record for record in records if record["scorecard"] is not None]
     page = report(
-        judged, [_for_report(s) for s in sessions], [*_refusals(records), *_notes(notes)], made=made
+        [record for record in records if record["scorecard"] is not None],
+        [_for_report(s) for s in sessions],
+        [{"subject": subject, "note": note} for subject, note in notes],
+        made=made,
+        tables=tables,
+        unfitted=_unfitted(records),
     )
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _holdout_line(days: int) -> str:
+    if days == 0:
+        return "nothing is held out: the models have seen every bar"
+    return f"the last {days} days of each history are held out: no model and no figure above has seen them"
 
 
 def _for_report(session: dict[str, Any]) -> dict[str, Any]:
@@ -48,48 +60,58 @@ def _for_report(session: dict[str, Any]) -> dict[str, Any]:
     return {"name": session["name"], "summary": shown, "equity": session["equity"]}
 
 
-def _refusals(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+def _unfitted(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Candidates that could not be judged, each with the sentence that says why."""
     return [
-        {"subject": record["slot"], "note": record["candidate"]["refused"]}
+        {"slot": record["slot"], "why": record["candidate"]["refused"]}
         for record in records
         if record["scorecard"] is None
     ]
 
 
-def _notes(notes: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"subject": subject, "note": note} for subject, note in notes]
-
-
 def _record(registry: Registry, slot: str) -> dict[str, Any] | None:
+    """The stored scorecard, the generation when it is the promoted one, and which symbols it is about."""
     stored = registry.load_scorecard(slot)
-    return None if stored is None else dict(json.loads(stored), slot=slot)
+    if stored is None:
+        return None
+    record = dict(json.loads(stored), slot=slot)
+    sha256 = record["candidate"].get("bundle")
+    pointer, _ = registry.read(slot)
+    if pointer is not None and pointer.sha256 == sha256:
+        record["generation"] = pointer.generation
+    if sha256 is not None:
+        record["note"] = _symbols_note(Bundle.from_files(registry.load(sha256), sha256).manifest.metrics)
+    return record
 
 
-def verdict_table(records: Sequence[dict[str, Any]]) -> Table:
-    """One line per required or advisory verdict, in words."""
-    table = Table("slot", "gate", "verdict", "why", title="verdicts", show_lines=False)
-    for record in records:
-        for verdict in record["verdicts"]:
-            colour, word = ("green", "pass") if verdict["passed"] else ("red", "refuse")
-            if not verdict["required"]:
-                word += " (advisory)"
-            table.add_row(record["slot"], verdict["gate"], f"[{colour}]{word}", escape(verdict["sentence"]))
-    return table
+def _symbols_note(metrics: Mapping[str, Any]) -> str:
+    """Which symbols a model of several was tested on, and which were left out of it and why; else nothing."""
+    tested, excluded = metrics.get("test_forecasts"), metrics.get("excluded")
+    parts = []
+    if tested:
+        parts.append("tested on " + ", ".join(f"{symbol} ({count:,})" for symbol, count in tested.items()))
+    if excluded:
+        parts.append("left out: " + ", ".join(f"{symbol} ({why})" for symbol, why in excluded.items()))
+    return "; ".join(parts)
 
 
 def pointer_lines(registry: Registry, slots: Sequence[str]) -> list[str]:
-    """Where each judged slot points now."""
-    lines = []
+    """Where each judged slot points now; one line for all that point nowhere."""
+    lines, nowhere = [], 0
     for slot in slots:
         pointer, notes = registry.read(slot)
-        where = (
-            f"generation {pointer.generation} -> bundle {pointer.sha256[:12]}"
-            if pointer
-            else "nothing promoted"
-        )
-        lines.append(f"pointer {slot}: {where}{' '.join(['', *notes])}")
-    return lines
+        if pointer is not None:
+            where = f"generation {pointer.generation} -> bundle {pointer.sha256[:12]}"
+            lines.append(f"pointer {slot}: {where}{' '.join(['', *notes])}")
+        elif notes:
+            lines.append(f"pointer {slot}: nothing promoted {' '.join(notes)}")
+        else:
+            nowhere += 1
+    return (
+        [*lines, f"pointers: {nowhere} of {len(slots)} slots point nowhere, nothing was promoted there"]
+        if nowhere
+        else lines
+    )
 
 
 def session_result(settings: Settings, name: str) -> dict[str, Any]:

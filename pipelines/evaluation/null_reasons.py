@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipelines.features.declaration import Feature
-from pipelines.features.sets import features_named, feature_set
+from pipelines.features.sets import feature_set, features_named
 from pipelines.market.timeframes import length_of, minutes_of
 
 Counts = NDArray[np.int64]

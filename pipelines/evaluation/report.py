@@ -71,16 +71,15 @@ def _summary(entries: Sequence[Plain], unfitted: Sequence[Plain]) -> str:
     head = "<th>recipe</th><th>partition</th><th>verdict</th><th>failed gates</th>"
     return (
         f"<section><h2>Candidates</h2><div class='wide'><table><thead><tr>{head}<th class='n'>forecasts</th>"
-        f"<th class='n'>independent</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>{_unfitted(unfitted)}</section>"
+        f"<th class='n'>independent</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"{_unfitted(unfitted)}</section>"
     )
 
 
 def _unfitted(refused: Sequence[Plain]) -> str:
     if not refused:
         return ""
-    rows = "".join(
-        f"<tr><td>{escape(one['slot'])}</td><td>{escape(one['why'])}</td></tr>" for one in refused
-    )
+    rows = "".join(f"<tr><td>{escape(one['slot'])}</td><td>{escape(one['why'])}</td></tr>" for one in refused)
     return f"<h3>Refused before a model was made</h3><div class='wide'><table><tbody>{rows}</tbody></table></div>"
 
 

@@ -27,7 +27,9 @@ def data_section(tables: Sequence[Plain], notes: Sequence[Plain]) -> str:
 def _overview(tables: Sequence[Plain]) -> str:
     if not tables:
         return ""
-    head = "<th>symbol</th><th>bars</th><th class='n'>rows</th><th>from</th><th>to (last open)</th><th>gaps</th>"
+    head = (
+        "<th>symbol</th><th>bars</th><th class='n'>rows</th><th>from</th><th>to (last open)</th><th>gaps</th>"
+    )
     rows = "".join(
         f"<tr><td>{escape(one['symbol'])}</td><td>{escape(one['timeframe'])}</td>"
         f"<td class='n'>{one['rows']:,}</td><td>{escape(one['first'])}</td><td>{escape(one['last'])}</td>"
@@ -67,7 +69,9 @@ def _nulls(tables: Sequence[Plain]) -> str:
 
 
 def _null_row(row: Plain) -> str:
-    much = "everywhere" if row["nulls"] == row["rows"] else f"in up to {row['nulls']:,} of {row['rows']:,} rows"
+    much = (
+        "everywhere" if row["nulls"] == row["rows"] else f"in up to {row['nulls']:,} of {row['rows']:,} rows"
+    )
     names = listed(row["columns"], 60)
     return f"<tr><td>{escape(names)}</td><td class='n'>{much}</td><td>{escape(row['reason'])}</td></tr>"
 

@@ -41,12 +41,13 @@ def check_order_book(book: pl.DataFrame, file: str) -> None:
 
 
 def check_candles(candles: pl.DataFrame, file: str, length: timedelta) -> None:
-    """Raise BadData when a price column jumps like volumes do, or when open and close are swapped.
+    """Raise BadData when candles are longer than declared, a price jumps like volumes do, or open is close.
 
     Open is next to the close before it. When close is nearer to the open before it, the two are swapped.
     """
     rows = candles.sort("open_time").with_columns(pl.col("open", "close").shift(1).name.prefix("last_"))
     pairs = rows.filter(pl.col("open_time").diff() == length)
+    _check_length(rows["open_time"], file, length)
     if pairs.height < ENOUGH:
         return
     for name in ("open", "high", "low", "close"):
@@ -67,4 +68,14 @@ def check_candles(candles: pl.DataFrame, file: str, length: timedelta) -> None:
             "the last "
             "close, found each close near the last open; check whether its columns open and close are "
             "swapped."
+        )
+
+
+def _check_length(opens: pl.Series, file: str, length: timedelta) -> None:
+    """Raise BadData when no candle of many follows another at the declared distance: they are longer ones."""
+    shortest = opens.unique().sort().diff().min()
+    if opens.len() >= ENOUGH and isinstance(shortest, timedelta) and shortest > length:
+        raise BadData(
+            f"file {file} has candles at least {shortest} apart: expected some {length} apart, as their timeframe "
+            "says; correct the entry's timeframe."
         )

@@ -16,6 +16,7 @@ from rich.table import Table
 from tests.benchmarks import features, generation, loading, minute_bars, sequences
 from tests.benchmarks.measure import Row
 
+WIDTH = 160  # columns of the table where nobody has a terminal
 SUITES = {
     "minute_bars": minute_bars.measure,
     "features": features.measure,
@@ -32,6 +33,8 @@ def main(chosen: Sequence[str]) -> int:
         print(f"error: no benchmark is called {', '.join(unknown)}; choose from {', '.join(SUITES)}")
         return 2
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     rows: list[Row] = []
     for name in chosen or SUITES:
         started = time.monotonic()
@@ -47,7 +50,7 @@ def main(chosen: Sequence[str]) -> int:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table("work", "ours", "peer or limit", "peer's", "ratio", "budget", "within", show_lines=True)
+    table = Table("work", "ours", "peer or limit", "peer's", "ratio", "budget", "within")
     for row in rows:
         within = "[green]yes" if row["within"] else "[red]no"
         table.add_row(
@@ -55,7 +58,7 @@ def _table(rows: Sequence[Row]) -> Table:
             row["ours"],
             row["peer"],
             row["peers"],
-            f"{row['ratio']:.2f}",
+            f"{row['ratio']:.3g}",
             row["budget"],
             within,
         )

@@ -1,7 +1,7 @@
 """Qlib's TSDataSampler over one instrument; run by .bench/venv, which has Qlib and not Tidemark.
 
 Arguments: matrix.npy (N, F) float32, picks.npy (batches, B) window numbers, bars a window, rounds. Prints one line of
-JSON: the seconds of the fastest round of its faster interface, a checksum of the first batch, the version.
+JSON: seconds of the fastest round of each of its two interfaces, a checksum of the first batch, the version.
 Only the sampler is timed, not the building of its index.
 """
 
@@ -36,18 +36,8 @@ def main(matrix_path: str, picks_path: str, bars: int, rounds: int) -> None:
             for pick in picks:
                 batch(pick)
             seconds[name] = min(seconds[name], time.perf_counter() - start)
-    fastest = min(seconds, key=lambda name: seconds[name])
     checksum = float(windows[picks[0]].sum(dtype=np.float64))
-    print(
-        json.dumps(
-            {
-                "seconds": seconds[fastest],
-                "interface": fastest,
-                "checksum": checksum,
-                "qlib": version("pyqlib"),
-            }
-        )
-    )
+    print(json.dumps({"seconds": seconds, "checksum": checksum, "qlib": version("pyqlib")}))
 
 
 if __name__ == "__main__":

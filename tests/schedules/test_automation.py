@@ -1,0 +1,185 @@
+"""What starts by itself, tick by tick on the real definitions: each change once, and never past a failed check.
+
+The events of the inputs come from doubles that compute nothing; the assets themselves have their own tests.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from schedules import research
+from tests.assets.world import SILENT, UNIVERSE, World, toml
+
+DERIVED = ("bars", "features", "sequences")
+CHECK_OF = {"bars": "is_consistent", "features": "is_finite"}
+BTC, ETH = "BTC-USD", "ETH-USD"
+
+
+class Automation:
+    """The automation sensor's evaluations, with its cursor kept between ticks."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.cursor = None
+        assert self.tick() == set()  # an empty world starts nothing
+
+    def tick(self) -> set[str]:
+        """`asset partition` of everything requested on this tick."""
+        result = dg.evaluate_automation_conditions(
+            self.world.research, self.world.instance, cursor=self.cursor, asset_selection=dg.AssetSelection.all()
+        )
+        self.cursor = result.cursor
+        found = {f"{name} {p}" for name in DERIVED for p in result.get_requested_partitions(dg.AssetKey(name))}
+        assert len(found) == result.total_requested  # nothing but the derived assets starts by itself
+        return found
+
+    def arrives(self, asset: str, *partitions: str, passed: bool = True) -> None:
+        """A materialisation of each partition, by a run with the outcome of its blocking check if it has one."""
+        for partition in partitions:
+            if asset in CHECK_OF:
+                run = dg.materialize(
+                    [double(self.world.research, asset, passed)],
+                    partition_key=partition,
+                    instance=self.world.instance,
+                    run_config=SILENT,
+                    raise_on_error=False,
+                )
+                assert run.success is passed
+            else:
+                event = dg.AssetMaterialization(asset, partition=partition)
+                self.world.instance.report_runless_asset_event(event)
+
+
+def double(defs: dg.Definitions, asset: str, passed: bool) -> dg.AssetsDefinition:
+    """An asset of that name, partitions and blocking check that computes nothing."""
+    partitions = defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
+    check = dg.AssetCheckSpec(CHECK_OF[asset], asset=asset, blocking=True, partitions_def=partitions)
+
+    @dg.asset(name=asset, partitions_def=partitions, check_specs=[check])
+    def made() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=passed)])
+
+    return made
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def four_days() -> str:
+    return UNIVERSE.replace("end = 2026-01-04", "end = 2026-01-05")
+
+
+@pytest.fixture
+def world(tmp_path: Path, instance: dg.DagsterInstance) -> World:
+    return World(tmp_path, instance, toml((BTC, ETH), universe=four_days()))
+
+
+@pytest.fixture
+def automation(world: World) -> Automation:
+    return Automation(world)
+
+
+def test_sound_bars_release_their_features_once_and_no_funding_is_needed(automation: Automation) -> None:
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+    assert automation.tick() == set()
+    automation.arrives("features", f"{BTC}|1m")
+    assert automation.tick() == {f"sequences {BTC}|seq300"}
+    assert automation.tick() == set()
+
+
+def test_longer_bars_also_reach_the_features_of_shorter_ones(automation: Automation) -> None:
+    automation.arrives("bars", f"{BTC}|1h")
+    assert automation.tick() == {f"features {BTC}|1h", f"features {BTC}|1m"}
+
+
+def test_bars_that_change_again_release_their_features_again(automation: Automation) -> None:
+    for _ in range(2):
+        automation.arrives("bars", f"{BTC}|1m")
+        assert automation.tick() == {f"features {BTC}|1m"}
+        automation.arrives("features", f"{BTC}|1m")
+        assert automation.tick() == {f"sequences {BTC}|seq300"}
+        automation.arrives("sequences", f"{BTC}|seq300")
+        assert automation.tick() == set()
+
+
+def test_a_failed_check_releases_nothing_until_the_bars_are_repaired(automation: Automation) -> None:
+    automation.arrives("bars", f"{BTC}|1m", passed=False)
+    assert automation.tick() == set()
+    assert automation.tick() == set()
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+    assert automation.tick() == set()
+
+
+def test_good_data_of_another_partition_does_not_release_bad_data(automation: Automation) -> None:
+    """Features 1m also read bars 1h. Asking whether *all* checks passed finds the good hour and is content."""
+    automation.arrives("bars", f"{BTC}|1m", passed=False)
+    automation.arrives("bars", f"{BTC}|1h", f"{ETH}|1m", f"{ETH}|1h")
+    assert automation.tick() == {f"features {BTC}|1h", f"features {ETH}|1m", f"features {ETH}|1h"}
+    automation.arrives("bars", f"{ETH}|1m", f"{ETH}|1h")
+    automation.arrives("funding", BTC)
+    assert f"features {BTC}|1m" not in automation.tick() | automation.tick()
+
+
+def test_features_that_are_not_finite_release_no_sequences(automation: Automation) -> None:
+    automation.arrives("features", f"{BTC}|1m", passed=False)
+    automation.arrives("features", f"{ETH}|1m", f"{BTC}|1h")
+    assert automation.tick() == {f"sequences {ETH}|seq300", f"sequences {BTC}|seq500h"}
+
+
+def test_funding_before_any_bars_starts_nothing(automation: Automation) -> None:
+    """Features without bars would be a red run that says so."""
+    automation.arrives("funding", BTC)
+    assert automation.tick() == set()
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+
+
+def test_candles_alone_flow_to_bars_without_a_single_tick(automation: Automation) -> None:
+    """Minute candles feed every timeframe, hourly ones their own. Features follow when the bars are there."""
+    automation.arrives("candles", f"{BTC}|1m")
+    assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
+    assert automation.tick() == set()
+    automation.arrives("bars", f"{BTC}|1m", f"{BTC}|1h")
+    assert automation.tick() == {f"features {BTC}|1m", f"features {BTC}|1h"}
+    automation.arrives("candles", f"{ETH}|1h")
+    assert automation.tick() == {f"bars {ETH}|1h"}
+
+
+def test_half_of_the_days_of_minute_bars_flow(automation: Automation) -> None:
+    """Two of four days: the other two may never come."""
+    automation.arrives("minute_bars", *(f"2026-01-0{day}|synthetic.{BTC}" for day in (1, 3)))
+    assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
+    assert automation.tick() == set()
+
+
+def test_after_a_new_candle_the_features_wait_for_the_check_of_the_new_bars(automation: Automation) -> None:
+    """The old bars had passed, and that counts for nothing: features are not requested beside the bars."""
+    automation.arrives("bars", f"{BTC}|1m")
+    automation.tick()
+    automation.arrives("features", f"{BTC}|1m")
+    automation.tick()
+    automation.arrives("candles", f"{BTC}|1m")
+    assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
+    automation.arrives("bars", f"{BTC}|1m", passed=False)
+    assert automation.tick() == set()
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+
+
+def test_training_and_promotion_never_start_by_themselves(world: World) -> None:
+    graph = world.research.resolve_asset_graph()
+    conditioned = {k.to_user_string() for k in graph.materializable_asset_keys if graph.get(k).automation_condition}
+    assert conditioned == set(DERIVED)
+
+
+def test_the_sensor_that_evaluates_them_runs_from_the_start() -> None:
+    (sensor,) = (s for s in research.defs.sensors or () if isinstance(s, dg.AutomationConditionSensorDefinition))
+    assert sensor.name == "automation"
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
