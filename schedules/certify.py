@@ -24,7 +24,7 @@ from resources.registry import Registry
 
 SEEDS = range(1, 21)  # chosen before the first run, never picked
 CERTIFICATE = Path("tests/certificates/no_edge.json")
-CODE = ("pipelines.features", "pipelines.sequences", "pipelines.models", "pipelines.evaluation", "pipelines.gates")
+CODE = ("pipelines.market", "pipelines.features", "pipelines.sequences", "pipelines.models", "pipelines.gates")
 
 
 def one_market(seed: int) -> list[dict[str, Any]]:
