@@ -1,4 +1,4 @@
-"""When an asset is made again by itself, because what it reads has changed. Schedules and sensors live in schedules/."""
+"""When an asset is made again by itself: what it reads has changed. Schedules and sensors live in schedules/."""
 
 import dagster as dg
 

@@ -49,8 +49,9 @@ class Obeyed:
 
     @property
     def serves_from(self) -> datetime:
-        """No bar before this is traded: the model has seen it."""
-        return datetime.fromisoformat(self.forecaster.manifest.training_end)
+        """No bar before this is traded: the model was fitted on it, or promoted for how it did on it."""
+        seen = (self.forecaster.manifest.training_end, self.pointer.training_meta["evidence_end"])
+        return max(datetime.fromisoformat(moment) for moment in seen)
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -177,7 +178,7 @@ def trade(
 
 
 def first_undecided(state: State, obeyed: Mapping[str, Obeyed], config: SessionConfig) -> datetime:
-    """Open time of the earliest bar that some obeyed symbol has not decided; never inside its model's training span.
+    """Open time of the earliest bar that some obeyed symbol has not decided; from the first its model may trade.
 
     The earliest of the symbols, because a killed transaction may have ended between two symbols of one minute; a
     bar that was decided already passes through `step` without a second decision.

@@ -93,6 +93,7 @@ def pointer_to(bundle: Bundle, record: dict[str, Any], promoted_at: str) -> Poin
         training_meta={
             "training_start": card.training_start,
             "training_end": card.training_end,
+            "evidence_end": record["scorecard"]["end"],
             "data_fingerprint": card.data_fingerprint,
             "code_fingerprint": card.code_fingerprint,
             "metrics": card.metrics,

@@ -40,8 +40,9 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         found = index(features, labels(bars, window.timeframe, window.horizon), window, chosen.names)
         if found.is_empty():
             raise NotEnoughEvidence(
-                f"not enough evidence: {context.partition_key} has {features.height} bars and no window of {window.bars} complete bars "
-                f"with a label {window.horizon} bars ahead, expected at least one; bring more history or a shorter window."
+                f"not enough evidence: {context.partition_key} has {features.height} bars and no window of "
+                f"{window.bars} complete bars with a label {window.horizon} bars ahead, expected at least one; "
+                "bring more history or a shorter window."
             )
         values = matrix(features, chosen.names)
         manifest = describe(

@@ -171,6 +171,11 @@ class Settings(_Frozen):
     @model_validator(mode="after")
     def _sessions_exist(self) -> "Settings":
         known = {s.symbol for s in self.universe.symbols}
+        names = [session.name for session in self.sessions]
+        if len(set(names)) < len(names):
+            raise BadSettings(
+                f"sessions names one twice: {', '.join(names)}; two would share a journal, rename one."
+            )
         for session in self.sessions:
             if unknown := set(session.symbols) - known:
                 raise BadSettings(
@@ -215,6 +220,8 @@ def parse(text: str, overrides: Mapping[str, str], origin: str) -> Settings:
         return Settings.model_validate(data)
     except ValidationError as error:
         raise BadSettings(_sentence(error, origin)) from error
+    except TidemarkError as error:  # raised inside a validator: pydantic lets it through as it is
+        raise BadSettings(f"{origin}: {error}") from error
 
 
 def _override(data: dict[str, Any], name: str, value: str) -> None:
@@ -238,9 +245,6 @@ def _override(data: dict[str, Any], name: str, value: str) -> None:
 def _sentence(error: ValidationError, origin: str) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, TidemarkError):
-        return f"{origin}: {cause}"
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{origin}: unknown key {where}; expected a key that the settings have: correct or remove it."
     return f"{origin}: {where} is {first.get('input')!r}: {first['msg']}; correct it."

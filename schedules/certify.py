@@ -18,13 +18,21 @@ import dagster as dg
 from rich.console import Console
 
 from pipelines.models.recipes import recipe
+from resources.clock import Clock
 from resources.environment import load_settings
 from resources.fingerprint import fingerprint
 from resources.registry import Registry
+from resources.sources.opening import open_source
 
 SEEDS = range(1, 21)  # chosen before the first run, never picked
 CERTIFICATE = Path("tests/certificates/no_edge.json")
-CODE = ("pipelines.market", "pipelines.features", "pipelines.sequences", "pipelines.models", "pipelines.gates")
+CODE = (
+    "pipelines.market",
+    "pipelines.features",
+    "pipelines.sequences",
+    "pipelines.models",
+    "pipelines.gates",
+)
 
 
 def one_market(seed: int) -> list[dict[str, Any]]:
@@ -42,7 +50,7 @@ def one_market(seed: int) -> list[dict[str, Any]]:
             }
         )
         defs = research.build_defs(settings, Path(root))
-        source = research.open_source(settings, research.Clock())
+        source = open_source(settings, Clock(), Path(root))
         partitions = bar_partitions(settings, source)
         for launch in tick_launches(settings, source):
             defs.resolve_job_def(launch.job).execute_in_process(

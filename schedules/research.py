@@ -44,7 +44,7 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
         ],
         resources={
             "settings": settings,
-            "source": open_source(settings, Clock()),
+            "source": open_source(settings, Clock(), root),
             "lake": Lake(root / settings.paths.lake),
             "datasets": Datasets(root / settings.paths.datasets),
             "registry": dg.ResourceDefinition(lambda _: Registry(root / settings.paths.artifacts)),

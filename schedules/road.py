@@ -99,7 +99,7 @@ class Road:
         except NotEnoughEvidence as refusal:
             self._remember(self.left_out, launch, str(refusal), "left out")
             return False
-        except TidemarkError as error:
+        except (TidemarkError, dg.DagsterError) as error:  # the latter: a blocking check that failed
             if fatal:
                 raise
             self._remember(self.failures, launch, str(error), "failed")

@@ -79,7 +79,9 @@ def _summary(entries: Sequence[Plain], unfitted: Sequence[Plain]) -> str:
 def _unfitted(refused: Sequence[Plain]) -> str:
     if not refused:
         return ""
-    rows = "".join(f"<tr><td>{escape(one['slot'])}</td><td>{escape(one['why'])}</td></tr>" for one in refused)
+    rows = "".join(
+        f"<tr><td class='t'>{escape(one['slot'])}</td><td>{escape(one['why'])}</td></tr>" for one in refused
+    )
     return f"<h3>Refused before a model was made</h3><div class='wide'><table><tbody>{rows}</tbody></table></div>"
 
 

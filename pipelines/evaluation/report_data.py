@@ -31,8 +31,9 @@ def _overview(tables: Sequence[Plain]) -> str:
         "<th>symbol</th><th>bars</th><th class='n'>rows</th><th>from</th><th>to (last open)</th><th>gaps</th>"
     )
     rows = "".join(
-        f"<tr><td>{escape(one['symbol'])}</td><td>{escape(one['timeframe'])}</td>"
-        f"<td class='n'>{one['rows']:,}</td><td>{escape(one['first'])}</td><td>{escape(one['last'])}</td>"
+        f"<tr><td class='t'>{escape(one['symbol'])}</td><td>{escape(one['timeframe'])}</td>"
+        f"<td class='n'>{one['rows']:,}</td><td class='t'>{escape(one['first'])}</td>"
+        f"<td class='t'>{escape(one['last'])}</td>"
         f"<td>{_gaps(one)}</td><td>{escape(_origins(one))}</td><td>{escape(one['features'])}</td>"
         f"<td>{escape(one['funding'])}</td></tr>"
         for one in tables
@@ -73,7 +74,7 @@ def _null_row(row: Plain) -> str:
         "everywhere" if row["nulls"] == row["rows"] else f"in up to {row['nulls']:,} of {row['rows']:,} rows"
     )
     names = listed(row["columns"], 60)
-    return f"<tr><td>{escape(names)}</td><td class='n'>{much}</td><td>{escape(row['reason'])}</td></tr>"
+    return f"<tr><td>{escape(names)}</td><td class='t'>{much}</td><td>{escape(row['reason'])}</td></tr>"
 
 
 def _notes(notes: Sequence[Plain]) -> str:

@@ -28,6 +28,7 @@ figure { margin: 0; min-width: 0; }
 figcaption { font-weight: 600; font-size: 14px; }
 .withheld { background: #fff6e0; border-radius: 8px; padding: 10px 14px; }
 a { color: #0f6fde; }
+.t { white-space: nowrap; }
 details { margin-top: 6px; }
 summary { cursor: pointer; font-weight: 600; font-size: 14px; }
 @media (max-width: 760px) { .pair { grid-template-columns: 1fr; } }

@@ -56,10 +56,7 @@ class Reason(StrEnum):
 
 
 class Choice(NamedTuple):
-    """Action, reason, and whether the forecast was good enough to enter on (it restarts the holding clock).
-
-    Ction, reason, and whether the forecast was good enough to enter on (it restarts the holding clock).
-    """
+    """Action, reason, and whether the forecast was good enough to enter on (it restarts the holding clock)."""
 
     action: Action
     reason: Reason

@@ -10,12 +10,15 @@ from resources.sources.source import Source
 from resources.sources.synthetic import SyntheticSource
 
 
-def open_source(settings: Settings, clock: Clock) -> Source:
-    """The settings' source; nothing is read or generated before it is asked for something."""
+def open_source(settings: Settings, clock: Clock, root: Path = Path()) -> Source:
+    """The settings' source; nothing is read or generated before it is asked for something.
+
+    `root`: under which paths.root of the settings lies; the user's own files are relative to the working directory.
+    """
     source, universe = settings.source, settings.universe
     if source.kind == "files":
         return FilesSource(
-            source.files, Path(), clock.now(), cache=Path(settings.paths.root) / "tick_days.json"
+            source.files, Path(), clock.now(), cache=root / settings.paths.root / "tick_days.json"
         )
     if source.synthetic is None:
         raise BadSettings("source.kind is 'synthetic' but source.synthetic is missing; add it.")

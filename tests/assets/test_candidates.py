@@ -87,6 +87,7 @@ def scorecard(world: World, bundle: str, found: list[Verdict]) -> str:
     """Store a scorecard of those verdicts on that bundle."""
     candidate = {"bundle": bundle, "mlflow_run_id": "run"}
     record = as_record("boosted_trees", "BTC-USD|1h", candidate, None, found, world.settings.gates)
+    record["scorecard"] = {"end": "2026-02-01T00:00:00+00:00"}
     return world.registry.save_scorecard(SLOT, json.dumps(record, sort_keys=True).encode())
 
 
@@ -136,7 +137,8 @@ def test_a_scorecard_of_another_bundle_promotes_nothing(world: World, zoo: Zoo) 
     zoo.keep(world)
     scorecard(world, "0" * 64, passing(world))
     result = world.run("promote_boosted_trees", "BTC-USD|1h")
-    assert f"NotPromotable: scorecard belongs to another bundle: expected {zoo.sha256}, found {'0' * 64}" in why(
-        result
+    assert (
+        f"NotPromotable: scorecard belongs to another bundle: expected {zoo.sha256}, found {'0' * 64}"
+        in why(result)
     )
     assert world.registry.read(SLOT).pointer is None

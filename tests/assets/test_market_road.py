@@ -1,6 +1,6 @@
 """From ticks to sequences on three days: one run for a range, checks per partition, and no write without a change."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -36,6 +36,8 @@ def test_a_day_by_itself_equals_the_same_day_of_a_range(world: World, tmp_path: 
     one, two = (each.lake.read("minute_bars", key) for each in (world, other))
     assert one.height > 2 * 1440
     assert one.equals(two)
+    midnight = two.filter(pl.col("open_time").dt.date() == date(2026, 1, 2)).head(1)
+    assert midnight["large_trades"].null_count() == 0  # null until 61 minutes are known
 
 
 @pytest.fixture
@@ -79,9 +81,16 @@ def test_every_materialisation_says_what_it_wrote(world: World) -> None:
 
 def test_running_everything_again_writes_no_new_version(built: World) -> None:
     before = built.versions()
-    assert {"trades", "order_book", "minute_bars", "candles", "funding", "bars", "features", "sequences"} <= set(
-        before
-    )
+    assert {
+        "trades",
+        "order_book",
+        "minute_bars",
+        "candles",
+        "funding",
+        "bars",
+        "features",
+        "sequences",
+    } <= set(before)
     built.ingest()
     for partition in (HOUR, MINUTE):
         assert built.run("build_bars_and_features", partition).success
@@ -92,7 +101,9 @@ def test_running_everything_again_writes_no_new_version(built: World) -> None:
 def test_too_short_a_history_for_a_window_is_refused_with_a_sentence(built: World) -> None:
     result = built.run("build_sequences", "BTC-USD|seq500h")
     assert not result.success
-    assert "NotEnoughEvidence: not enough evidence: BTC-USD|seq500h has 72 bars and no window of 500" in why(result)
+    assert "NotEnoughEvidence: not enough evidence: BTC-USD|seq500h has 72 bars and no window of 500" in why(
+        result
+    )
     assert not built.lake.exists("sequences", {"symbol": "BTC-USD", "window": "seq500h"})
 
 

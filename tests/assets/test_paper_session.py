@@ -1,50 +1,26 @@
-"""The paper session: one decision a bar, the same books after a kill, and no order without a sound pointer."""
+"""The paper session: one decision a bar, and no order without a sound pointer."""
 
-from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
-import pytest
 
-from assets.paper import config_of, obey, trade
-from resources.clock import Clock
-from resources.journal import Journal, JournalReader
-from resources.progress import LogProgress
+from assets.paper import obey
+from resources.journal import JournalReader
+from tests.assets.paper_books import books, journal_of, served
 from tests.assets.world import World, metadata, why
 from tests.assets.zoo import SLOT, Zoo
-
-T = TypeVar("T")
-
-
-@pytest.fixture
-def promoted(world: World, zoo: Zoo) -> World:
-    zoo.promote(world)
-    zoo.record_bars(world)
-    return world
-
-
-def journal_of(world: World) -> Path:
-    return world.root / world.settings.paths.artifacts / "journals" / "main.db"
-
-
-def books(path: Path) -> dict[str, pl.DataFrame]:
-    with JournalReader(path) as journal:
-        return {"decisions": journal.decisions(), "fills": journal.fills(), "equity": journal.equity()}
 
 
 def test_every_bar_after_the_training_is_decided_exactly_once(promoted: World, zoo: Zoo) -> None:
     result = promoted.run("trade_on_paper", "main")
     assert result.success
     said = metadata(result, "paper_session")
-    served = zoo.bars.filter(pl.col("open_time") >= zoo.trained_until)
     assert said["status"] == "trading"
-    assert said["decisions"] == said["new_bars"] == said["bars"] == served.height > 200
+    assert said["decisions"] == said["new_bars"] == said["bars"] == served(zoo).height > 200
     assert said["fills"] > 5  # free trading on a planted edge: a session without a trade would prove nothing
     assert said["ledger_balances"] is True
     kept = books(journal_of(promoted))
-    assert kept["decisions"]["open_time"].equals(served["open_time"])
+    assert kept["decisions"]["open_time"].equals(served(zoo)["open_time"])
     assert kept["decisions"]["bundle"].unique().to_list() == [zoo.sha256]
     with JournalReader(journal_of(promoted)) as journal:
         debit, credit = journal.trial_balance()
@@ -59,62 +35,36 @@ def test_a_second_run_decides_nothing_and_changes_nothing(promoted: World) -> No
     assert all(frame.equals(before[name]) for name, frame in books(journal_of(promoted)).items())
 
 
-class Killed(Exception):
-    """The process ends here."""
-
-
-class Axe:
-    """A progress that kills after some days."""
-
-    def __init__(self, days: int) -> None:
-        self.days = days
-
-    def track(self, items: Sequence[T], what: str) -> Iterator[T]:
-        for done, item in enumerate(items):
-            if done == self.days:
-                raise Killed
-            yield item
-
-    def tell(self, what: str, share: float) -> None:
-        raise AssertionError("a session tells nothing by share")
-
-
-def session(world: World, path: Path, progress: LogProgress | Axe | None = None) -> int:
-    """What the asset does, with a journal and a progress of the test's choice."""
-    terms = world.settings.session("main")
-    obeyed, _ = obey(world.registry, terms)
-    config = config_of(terms, obeyed, world.settings)
-    with Journal(path, config) as journal:
-        return trade(journal, config, terms, world.lake, obeyed, Clock(), progress or LogProgress())
-
-
-def test_killed_and_resumed_keeps_the_books_of_an_uninterrupted_run(promoted: World, tmp_path: Path) -> None:
-    session(promoted, tmp_path / "whole.db")
-    whole = books(tmp_path / "whole.db")
-    for days in (1, 3, 2):
-        with pytest.raises(Killed):
-            session(promoted, tmp_path / "killed.db", Axe(days))
-    left = books(tmp_path / "killed.db")["decisions"].height
-    assert 0 < left < whole["decisions"].height
-    assert session(promoted, tmp_path / "killed.db") == whole["decisions"].height - left
-    assert all(frame.equals(whole[name]) for name, frame in books(tmp_path / "killed.db").items())
-
-
-def test_bars_that_come_in_the_middle_of_a_day_give_the_books_of_bars_that_came_at_once(
-    world: World, zoo: Zoo, tmp_path: Path
+def test_a_session_trades_the_symbol_that_has_a_pointer_and_says_why_not_the_other(
+    two: World, zoo: Zoo
 ) -> None:
-    """Two halves that meet at 13:00: features, forecasts and fills across the seam agree to the last bit."""
+    zoo.promote(two)
+    zoo.record_bars(two)
+    said = metadata(two.run("trade_on_paper", "main"), "paper_session")
+    assert said["status"] == "trading"
+    assert set(said["reasons"]) == {"ETH-USD"}
+    assert "no pointer at boosted_trees/ETH-USD/1h" in said["reasons"]["ETH-USD"]
+    assert books(journal_of(two))["decisions"]["symbol"].unique().to_list() == ["BTC-USD"]
+
+
+def test_a_new_pointer_decides_from_the_next_bar_on_and_never_inside_its_training(
+    world: World, zoo: Zoo, later_zoo: Zoo
+) -> None:
+    """The session has decided three days when a bundle that knew seven is promoted: four days have no forecast."""
     zoo.promote(world)
-    middle = (zoo.trained_until + timedelta(days=5)).replace(hour=13)
-    zoo.record_bars(world, until=middle)
-    first = session(world, tmp_path / "halves.db")
-    zoo.record_bars(world)
-    second = session(world, tmp_path / "halves.db")
-    session(world, tmp_path / "whole.db")
-    whole = books(tmp_path / "whole.db")
-    assert first > 0
-    assert first + second == whole["decisions"].height
-    assert all(frame.equals(whole[name]) for name, frame in books(tmp_path / "halves.db").items())
+    zoo.record_bars(world, until=zoo.trained_until + timedelta(days=3))
+    assert world.run("trade_on_paper", "main").success
+    before = books(journal_of(world))["decisions"]
+    later_zoo.promote(world)
+    later_zoo.record_bars(world)
+    assert world.run("trade_on_paper", "main").success
+    after = books(journal_of(world))["decisions"]
+    assert after.head(before.height).equals(before)
+    new = after.slice(before.height)
+    inside = pl.col("open_time") < later_zoo.trained_until
+    assert new.filter(inside & pl.col("expected").is_not_null()).is_empty()
+    assert new.filter(~inside)["bundle"].unique().to_list() == [later_zoo.sha256]
+    assert after["open_time"].is_unique().all()
 
 
 def test_without_a_pointer_there_is_no_order_and_the_reason_says_so(world: World, zoo: Zoo) -> None:
@@ -148,7 +98,7 @@ def test_a_pointer_to_a_bundle_of_another_timeframe_is_not_obeyed(world: World, 
     world.registry.promote("boosted_trees/BTC-USD/1m", world.registry.read(SLOT).pointer)
     obeyed, reasons = obey(world.registry, minutes)
     assert obeyed == {}
-    assert "timeframe must be 1m, found 1h" in reasons["BTC-USD"]
+    assert "1m, found 1h" in reasons["BTC-USD"]
 
 
 def test_without_bars_a_promoted_session_decides_nothing(world: World, zoo: Zoo) -> None:

@@ -59,7 +59,10 @@ root = "world"
 
 
 def toml(
-    symbols: tuple[str, ...] = ("BTC-USD",), source: str = SYNTHETIC, universe: str = UNIVERSE, rest: str = REST
+    symbols: tuple[str, ...] = ("BTC-USD",),
+    source: str = SYNTHETIC,
+    universe: str = UNIVERSE,
+    rest: str = REST,
 ) -> str:
     """Settings of a tiny universe as TOML text."""
     listed = "".join(f'[[universe.symbols]]\nsymbol = "{s}"\nprimary = "synthetic.{s}"\n' for s in symbols)

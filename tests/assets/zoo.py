@@ -11,15 +11,20 @@ from pipelines.promotion.pointer import Pointer
 from tests.assets.world import World
 
 SLOT = "boosted_trees/BTC-USD/1h"
-KEYS = {"symbol": "BTC-USD", "timeframe": "1h"}
 
 
 @dataclass(frozen=True)
 class Zoo:
     """The candidate and the bars it was fitted on; the bars go on after its training."""
 
+    symbol: str
     candidate: Candidate
     bars: pl.DataFrame
+
+    @property
+    def slot(self) -> str:
+        """Where it is promoted."""
+        return f"boosted_trees/{self.symbol}/1h"
 
     @property
     def sha256(self) -> str:
@@ -34,16 +39,20 @@ class Zoo:
     def keep(self, world: World) -> None:
         """Make it the newest candidate of its slot."""
         world.registry.save(self.candidate.bundle.to_files(), self.sha256)
-        world.registry.save_candidate(SLOT, {"bundle": self.sha256, "mlflow_run_id": "run"})
+        world.registry.save_candidate(self.slot, {"bundle": self.sha256, "mlflow_run_id": "run"})
 
     def promote(self, world: World) -> Pointer:
         """Point its slot at it."""
         self.keep(world)
-        record = {"candidate": {"mlflow_run_id": "run"}, "verdicts": [{"gate": "G1", "passed": True}]}
+        record = {
+            "candidate": {"mlflow_run_id": "run"},
+            "scorecard": {"end": self.candidate.bundle.manifest.training_end},
+            "verdicts": [{"gate": "G1", "passed": True}],
+        }
         pointer = pointer_to(self.candidate.bundle, record, "2026-06-01T00:00:00+00:00")
-        return world.registry.promote(SLOT, pointer)
+        return world.registry.promote(self.slot, pointer)
 
     def record_bars(self, world: World, until: datetime | None = None) -> None:
         """Put the bars before `until` into the lake."""
         frame = self.bars if until is None else self.bars.filter(pl.col("open_time") < until)
-        world.lake.replace_months("bars", frame, KEYS)
+        world.lake.replace_months("bars", frame, {"symbol": self.symbol, "timeframe": "1h"})

@@ -28,10 +28,15 @@ class Automation:
     def tick(self) -> set[str]:
         """`asset partition` of everything requested on this tick."""
         result = dg.evaluate_automation_conditions(
-            self.world.research, self.world.instance, cursor=self.cursor, asset_selection=dg.AssetSelection.all()
+            self.world.research,
+            self.world.instance,
+            cursor=self.cursor,
+            asset_selection=dg.AssetSelection.all(),
         )
         self.cursor = result.cursor
-        found = {f"{name} {p}" for name in DERIVED for p in result.get_requested_partitions(dg.AssetKey(name))}
+        found = {
+            f"{name} {p}" for name in DERIVED for p in result.get_requested_partitions(dg.AssetKey(name))
+        }
         assert len(found) == result.total_requested  # nothing but the derived assets starts by itself
         return found
 
@@ -175,11 +180,15 @@ def test_after_a_new_candle_the_features_wait_for_the_check_of_the_new_bars(auto
 
 def test_training_and_promotion_never_start_by_themselves(world: World) -> None:
     graph = world.research.resolve_asset_graph()
-    conditioned = {k.to_user_string() for k in graph.materializable_asset_keys if graph.get(k).automation_condition}
+    conditioned = {
+        k.to_user_string() for k in graph.materializable_asset_keys if graph.get(k).automation_condition
+    }
     assert conditioned == set(DERIVED)
 
 
 def test_the_sensor_that_evaluates_them_runs_from_the_start() -> None:
-    (sensor,) = (s for s in research.defs.sensors or () if isinstance(s, dg.AutomationConditionSensorDefinition))
+    (sensor,) = (
+        s for s in research.defs.sensors or () if isinstance(s, dg.AutomationConditionSensorDefinition)
+    )
     assert sensor.name == "automation"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

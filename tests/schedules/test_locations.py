@@ -37,7 +37,9 @@ def test_a_location_loads_without_the_heavy_libraries(location: str) -> None:
 @pytest.mark.parametrize("package", FIVE)
 def test_the_five_packages_are_ours(package: str) -> None:
     """The names are generic: a dependency that ships a stray `resources` would win on the path."""
-    assert Path(str(importlib.import_module(package).__file__)).resolve() == REPOSITORY / package / "__init__.py"
+    assert (
+        Path(str(importlib.import_module(package).__file__)).resolve() == REPOSITORY / package / "__init__.py"
+    )
 
 
 @pytest.fixture(scope="module", params=["settings.toml", "settings.real.toml"])
@@ -78,7 +80,12 @@ def test_no_asset_is_owned_twice(locations: Locations) -> None:
 def test_every_upstream_key_is_made_by_one_of_the_locations(locations: Locations) -> None:
     made = set().union(*map(keys, locations.values()))
     graphs = [defs.resolve_asset_graph() for defs in locations.values()]
-    needed = {parent for graph in graphs for key in made & graph.get_all_asset_keys() for parent in graph.get(key).parent_keys}
+    needed = {
+        parent
+        for graph in graphs
+        for key in made & graph.get_all_asset_keys()
+        for parent in graph.get(key).parent_keys
+    }
     assert needed
     assert sorted(str(key) for key in needed - made) == []
 
@@ -86,7 +93,11 @@ def test_every_upstream_key_is_made_by_one_of_the_locations(locations: Locations
 def test_the_design_s_assets_are_there(locations: Locations) -> None:
     ours = {key.to_user_string() for key in keys(locations["research"])}
     market = {"trades", "order_book", "minute_bars", "candles", "funding", "bars", "features", "sequences"}
-    models = {f"{stage}{recipe}" for stage in ("", "scorecard/", "promoted/") for recipe in ("boosted_trees", "timing")}
+    models = {
+        f"{stage}{recipe}"
+        for stage in ("", "scorecard/", "promoted/")
+        for recipe in ("boosted_trees", "timing")
+    }
     assert market | models <= ours
     assert {key.to_user_string() for key in keys(locations["paper"])} == {"paper_session"}
 

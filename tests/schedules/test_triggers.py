@@ -64,7 +64,9 @@ def test_only_sessions_that_follow_are_launched_every_minute(tmp_path: Path) -> 
         found.append(defs.resolve_schedule_def("follow_bars").evaluate_tick(context))
     assert found[0].run_requests in (None, [])
     assert "every session in the settings replays" in str(found[0].skip_message)
-    assert [(r.run_key, r.partition_key) for r in found[1].run_requests or ()] == [("main/2026-03-02T03:17", "main")]
+    assert [(r.run_key, r.partition_key) for r in found[1].run_requests or ()] == [
+        ("main/2026-03-02T03:17", "main")
+    ]
 
 
 class Gate:
@@ -86,7 +88,11 @@ class Gate:
             dg.AssetMaterialization(
                 dg.AssetKey(["scorecard", "boosted_trees"]),
                 partition=partition,
-                metadata={"scorecard_sha256": sha256, "promotable": promotable, "reasons": f"G1: why {sha256}"},
+                metadata={
+                    "scorecard_sha256": sha256,
+                    "promotable": promotable,
+                    "reasons": f"G1: why {sha256}",
+                },
             )
         )
 
