@@ -5,8 +5,8 @@ import polars as pl
 
 from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
-from assets.market import optional
 from assets.partitions import Partitions, dimensions
+from assets.tables import KINDS, optional
 from pipelines.features import best_set, compute, feature_set
 from pipelines.market.schemas import FUNDING
 from resources.lake import Lake
@@ -32,7 +32,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         automation_condition=when_inputs_change("bars"),
         group_name="features",
         owners=OWNERS,
-        kinds={"polars", "deltalake"},
+        kinds=KINDS,
         description="The 53 features of v5 (33 of them v4) in raw units, and funding where it is recorded.",
     )
     def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:

@@ -4,7 +4,6 @@ No pointer, a refused bundle or a bar without features means no order and a stat
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,19 +11,15 @@ import dagster as dg
 import polars as pl
 
 from assets.describe import PAPER_OWNERS
-from assets.market import optional
+from assets.obedience import Obeyed, obey
+from assets.paper_feed import day_of, days_with_bars
 from assets.partitions import Partitions
-from pipelines.errors import BadBundle, SessionRefused
-from pipelines.features import compute
-from pipelines.market.schemas import BARS
-from pipelines.market.timeframes import GRACE, length_of
-from pipelines.models.forecaster import Forecaster, load
+from pipelines.errors import SessionRefused
+from pipelines.market.timeframes import length_of
 from pipelines.models.recipes import RECIPES
-from pipelines.promotion.bundle import Bundle
-from pipelines.promotion.pointer import Pointer
-from pipelines.sequences.volatility import volatility_bars, with_sigma
 from pipelines.settings import SessionSettings, Settings
 from pipelines.trading.events import Event
+from pipelines.trading.lateness import is_late
 from pipelines.trading.run import feed
 from pipelines.trading.session import SessionConfig, step
 from pipelines.trading.state import State
@@ -34,24 +29,7 @@ from resources.lake import Lake
 from resources.progress import Progress
 from resources.registry import Registry
 
-LATE_SHARE = 0.1  # of a bar: an entry decided later than this after the close is not taken
-LATE_LEAST = timedelta(seconds=5)
 CHUNK = 500  # bars in a transaction of a replay; a kill loses whole transactions, never half of one
-
-
-@dataclass(frozen=True)
-class Obeyed:
-    """A pointer whose bundle passed every check, ready to forecast one symbol."""
-
-    slot: str
-    pointer: Pointer
-    forecaster: Forecaster
-
-    @property
-    def serves_from(self) -> datetime:
-        """No bar before this is traded: the model was fitted on it, or promoted for how it did on it."""
-        seen = (self.forecaster.manifest.training_end, self.pointer.training_meta["evidence_end"])
-        return max(datetime.fromisoformat(moment) for moment in seen)
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -94,42 +72,6 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     return [paper_session]
 
 
-def obey(registry: Registry, session: SessionSettings) -> tuple[dict[str, Obeyed], dict[str, str]]:
-    """The usable pointers by symbol, and for every other symbol the reason why nothing is traded on it."""
-    obeyed: dict[str, Obeyed] = {}
-    reasons: dict[str, str] = {}
-    for symbol in session.symbols:
-        slot = session.slot_for(symbol)
-        found, notes = registry.read(slot)
-        if found is None:
-            reasons[symbol] = (
-                " ".join(notes) or f"no pointer at {slot}: nothing was promoted, so nothing is traded"
-            )
-            continue
-        try:
-            obeyed[symbol] = Obeyed(slot, found, _forecaster(registry, found, symbol, session.timeframe))
-        except BadBundle as refused:
-            reasons[symbol] = str(refused)
-    return obeyed, reasons
-
-
-def _forecaster(registry: Registry, pointer: Pointer, symbol: str, timeframe: str) -> Forecaster:
-    """The forecaster behind a pointer, after every hash, the golden example, the timeframe and the symbol agree."""
-    found = load(Bundle.from_files(registry.load(pointer.sha256), pointer.sha256))
-    card = found.manifest
-    if card.timeframe != timeframe:
-        raise BadBundle(
-            f"bundle {pointer.sha256[:12]}: timeframe must be {timeframe}, found {card.timeframe}; "
-            "promote the right one."
-        )
-    if symbol not in card.symbols:
-        raise BadBundle(
-            f"bundle {pointer.sha256[:12]}: symbols must include {symbol}, found {', '.join(card.symbols)}; "
-            "promote the right one."
-        )
-    return found
-
-
 def config_of(session: SessionSettings, obeyed: Mapping[str, Obeyed], settings: Settings) -> SessionConfig:
     """The session's terms; raises SessionRefused when its bundles look different distances ahead."""
     horizons = {symbol: o.forecaster.manifest.horizon for symbol, o in obeyed.items()}
@@ -169,7 +111,7 @@ def trade(
     chunk = CHUNK if session.mode == "replay" else 1
     late_by = clock if session.mode == "follow" else None
     written = 0
-    for day in progress.track(_days(lake, config, obeyed, since), f"paper session {config.name}"):
+    for day in progress.track(days_with_bars(lake, config, obeyed, since), f"paper session {config.name}"):
         bars, forecasts = day_of(lake, config, obeyed, max(day, since), day + timedelta(days=1))
         if not bars.is_empty():
             steps = decide(journal.restore(), bars, forecasts, config, late_by)
@@ -194,17 +136,11 @@ def decide(
     state: State, bars: pl.DataFrame, forecasts: pl.DataFrame, config: SessionConfig, clock: Clock | None
 ) -> Iterator[tuple[Event, ...]]:
     """The events of each bar; with a clock, a bar that comes too late is marked so that it enters nothing."""
+    length = length_of(config.timeframe)
     for bar, forecast in feed(bars, forecasts, config):
-        late = clock is not None and is_late(bar.open_time, config, clock.now())
+        late = clock is not None and is_late(_moment(bar.open_time), length, clock.now())
         state, events = step(state, bar._replace(late=late), forecast, config)
         yield events
-
-
-def is_late(open_time_us: int, config: SessionConfig, now: datetime) -> bool:
-    """Whether a decision on this bar comes too late for an entry: older than max(10 % of a bar, 5 s) past usable."""
-    length = length_of(config.timeframe)
-    usable = _moment(open_time_us) + length + GRACE
-    return now - usable > max(LATE_SHARE * length, LATE_LEAST)
 
 
 def _us(moment: datetime) -> int:
@@ -213,59 +149,6 @@ def _us(moment: datetime) -> int:
 
 def _moment(us: int) -> datetime:
     return datetime.fromtimestamp(us / 1e6, UTC)
-
-
-def _days(lake: Lake, config: SessionConfig, obeyed: Mapping[str, Obeyed], since: datetime) -> list[datetime]:
-    """UTC midnights of the days that hold bars at or after `since`."""
-    found: set[datetime] = set()
-    for symbol in obeyed:
-        times = optional(lake, "bars", {"symbol": symbol, "timeframe": config.timeframe}, BARS, since)[
-            "open_time"
-        ]
-        found |= set(times.dt.truncate("1d").unique().to_list())
-    return sorted(found)
-
-
-def day_of(
-    lake: Lake, config: SessionConfig, obeyed: Mapping[str, Obeyed], start: datetime, end: datetime
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Bars of [start, end) of every obeyed symbol, and their forecasts.
-
-    History always begins a fixed whole number of days before the day, so a restart in its middle sees the same
-    numbers as an uninterrupted run, to the last bit of the exponential averages' state.
-    """
-    bars, forecasts = [], []
-    for symbol, o in obeyed.items():
-        history = warm_up(o.forecaster, config)
-        day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        frame = lake.read("bars", {"symbol": symbol, "timeframe": config.timeframe}, day - history, end)
-        told = forecasts_of(o.forecaster, symbol, frame, config)
-        bars.append(frame.filter(pl.col("open_time") >= start).with_columns(symbol=pl.lit(symbol)))
-        forecasts.append(
-            told.with_columns(bundle=pl.lit(o.pointer.sha256)).filter(
-                pl.col("open_time") >= max(start, o.serves_from)
-            )
-        )
-    return pl.concat(bars), pl.concat(forecasts)
-
-
-def warm_up(forecaster: Forecaster, config: SessionConfig) -> timedelta:
-    """Whole days of history that make every feature, σ and window of a day complete."""
-    card = forecaster.manifest
-    bars = LOOKBACK_BARS + card.bars + volatility_bars(card.timeframe, card.horizon) + 2
-    return timedelta(days=-(-bars * length_of(config.timeframe) // timedelta(days=1)) + 1)
-
-
-LOOKBACK_BARS = 276  # of v4 and v5: FEATURES.md
-
-
-def forecasts_of(
-    forecaster: Forecaster, symbol: str, bars: pl.DataFrame, config: SessionConfig
-) -> pl.DataFrame:
-    """Forecasts on the bars of one symbol, through the very functions that training used."""
-    card = forecaster.manifest
-    features = compute(bars, config.timeframe, card.features)
-    return forecaster.forecast({symbol: with_sigma(features, bars, config.timeframe, card.horizon)})
 
 
 def _described(journal: Journal, written: int, reasons: dict[str, str]) -> dg.MaterializeResult:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import features, market, models, promotion, scorecards, sequences
+from assets import bars, candles, features, models, promotion, scorecards, sequences, ticks
 from assets.partitions import Partitions
 from jobs import research as jobs
 from pipelines.models.recipes import RECIPES
@@ -27,7 +27,9 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
     p = Partitions.of(settings)
     return dg.Definitions(
         assets=[
-            *market.build(p),
+            *ticks.build(p),
+            *candles.build(p),
+            *bars.build(p),
             *features.build(p),
             *sequences.build(p),
             *models.build(p),

@@ -1,4 +1,4 @@
-"""The stored certificate of twenty markets without an edge says what the README claims; `make certify` makes it anew."""
+"""The stored certificate of twenty markets without an edge says what the README claims; `make certify` renews it."""
 
 import json
 from collections import Counter

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.paper import config_of, obey, trade
+from assets.obedience import obey
+from assets.paper import config_of, trade
 from resources.clock import Clock
 from resources.journal import Journal, JournalReader
 from resources.progress import LogProgress, Progress

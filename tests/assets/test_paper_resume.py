@@ -1,7 +1,6 @@
 """The paper session over time: the same books after a kill, late bars and a lagging symbol."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -9,8 +8,10 @@ from typing import TypeVar
 import polars as pl
 import pytest
 
-from assets.paper import config_of, is_late, obey, trade
+from assets.obedience import obey
+from assets.paper import config_of, trade
 from pipelines.market.timeframes import length_of
+from pipelines.trading.lateness import is_late
 from resources.clock import Clock
 from resources.journal import Journal
 from resources.progress import LogProgress
@@ -127,15 +128,9 @@ def test_a_following_session_catches_up_on_missed_bars_and_enters_on_none_of_the
 
 
 @pytest.mark.parametrize(("timeframe", "limit"), [("1m", timedelta(seconds=6)), ("1h", timedelta(minutes=6))])
-def test_a_bar_is_late_a_tenth_of_its_length_after_it_is_usable(
-    world: World, zoo: Zoo, timeframe: str, limit: timedelta
-) -> None:
+def test_a_bar_is_late_a_tenth_of_its_length_after_it_is_usable(timeframe: str, limit: timedelta) -> None:
     """Usable 3 s after its close; late from more than max(10 %, 5 s) after that: 6 s for minutes, 6 min for hours."""
-    zoo.promote(world)
-    obeyed, _ = obey(world.registry, world.settings.session("main"))
-    config = replace(config_of(world.settings.session("main"), obeyed, world.settings), timeframe=timeframe)
-    opened = datetime(2026, 3, 1, tzinfo=UTC)
-    last_moment = opened + length_of(timeframe) + timedelta(seconds=3) + limit
-    stamp = int(opened.timestamp()) * 1_000_000
-    assert not is_late(stamp, config, last_moment)
-    assert is_late(stamp, config, last_moment + timedelta(microseconds=1))
+    opened, length = datetime(2026, 3, 1, tzinfo=UTC), length_of(timeframe)
+    last_moment = opened + length + timedelta(seconds=3) + limit
+    assert not is_late(opened, length, last_moment)
+    assert is_late(opened, length, last_moment + timedelta(microseconds=1))

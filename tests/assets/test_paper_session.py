@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from assets.paper import obey
+from assets.obedience import obey
 from resources.journal import JournalReader
 from tests.assets.paper_books import books, journal_of, served
 from tests.assets.world import World, metadata, why

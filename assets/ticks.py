@@ -1,4 +1,4 @@
-"""Market data as assets: trades, order_book, minute_bars, candles, funding, bars. Parsing and aggregation: pipelines/.
+"""Ticks as assets: trades, order_book, and the minute bars they make. Parsing and aggregation: pipelines/market.
 
 A single run may carry a range of days (`BackfillPolicy.single_run`); days are written in blocks so that memory
 does not grow with the range.
@@ -10,17 +10,14 @@ from datetime import UTC, date, datetime, time, timedelta
 import dagster as dg
 import polars as pl
 
-from assets.automation import when_inputs_change
-from assets.describe import OWNERS, receipt_metadata, written
-from assets.partitions import Partitions, days_by_market, dimensions
+from assets.describe import OWNERS, receipt_metadata
+from assets.partitions import Partitions, days_by_market
+from assets.tables import KINDS, keep_quarantine, optional
 from pipelines.errors import MissingData
-from pipelines.market.assembly import assemble
-from pipelines.market.bars import Quality, quality
 from pipelines.market.minute_bars import minute_bars
 from pipelines.market.recorder_clock import trusts_local_time
-from pipelines.market.schemas import CANDLES, MINUTE_BARS, ORDER_BOOK, TRADES
+from pipelines.market.schemas import ORDER_BOOK, TRADES
 from pipelines.market.symbols import Market
-from pipelines.settings import Settings
 from resources.lake import Lake, Receipt
 from resources.progress import Progress
 from resources.sources import Delivery, Source
@@ -28,13 +25,12 @@ from resources.sources import Delivery, Source
 BLOCK_DAYS = 10
 CARRY_IN = timedelta(minutes=61)  # of the day before: the longest memory of a minute aggregate
 GROUP = "market"
-KINDS = {"polars", "deltalake"}
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
-    """The market assets of these partitions."""
-    return [*_ticks(p), _minute_bars(p), _candles(p), _funding(p), _bars(p)]
+    """The tick assets of these partitions."""
+    return [*_ticks(p), _minute_bars(p)]
 
 
 def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -94,18 +90,11 @@ def _ingest(
                     table, {day: d.frame for day, d in delivered.items()}, {"market": str(market)}
                 )
             )
-            keep_quarantine(lake, table, f"{market}.{block[0]}", [d.quarantine for d in delivered.values()])
-            quarantined += sum(d.quarantine.height for d in delivered.values())
+            quarantined += keep_quarantine(
+                lake, table, {f"{market}.{day}": d.quarantine for day, d in delivered.items()}
+            )
             notes += [note for d in delivered.values() for note in d.notes]
     return _many(receipts, notes, quarantined=quarantined)
-
-
-def keep_quarantine(lake: Lake, table: str, part: str, frames: Sequence[pl.DataFrame]) -> None:
-    """Keep the refused rows of one write beside the table they were refused for; an emptier re-run replaces them."""
-    rows = pl.concat(frames)
-    keys = {"refused_for": table, "part": part}
-    if not rows.is_empty() or lake.exists("quarantine", keys):
-        lake.replace("quarantine", rows, keys)
 
 
 def available(has: Sequence[date], asked: Sequence[date], market: Market) -> list[date]:
@@ -183,119 +172,3 @@ def minutes_of_day(lake: Lake, market: Market, day: date) -> pl.DataFrame:
     trades = optional(lake, "trades", keys, TRADES, *span)
     book = optional(lake, "order_book", keys, ORDER_BOOK, *span)
     return minute_bars(trades, book, day, check_local_time=trusts_local_time(trades, book))
-
-
-def optional(
-    lake: Lake,
-    table: str,
-    keys: dict[str, str],
-    schema: dict[str, pl.DataType | type[pl.DataType]],
-    start: datetime | None = None,
-    end: datetime | None = None,
-) -> pl.DataFrame:
-    """The partition's rows, or an empty frame of the schema when it was never materialised."""
-    if not lake.exists(table, keys):
-        return pl.DataFrame(schema=schema)
-    return lake.read(table, keys, start, end)
-
-
-def _candles(p: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        partitions_def=p.bars,
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds=KINDS,
-        description="The exchange's own candles of a symbol and timeframe; only closed ones.",
-    )
-    def candles(
-        context: dg.AssetExecutionContext,
-        source: dg.ResourceParam[Source],
-        lake: dg.ResourceParam[Lake],
-        settings: dg.ResourceParam[Settings],
-    ) -> dg.MaterializeResult:
-        keys = dimensions(context.partition_key)
-        delivery = source.candles(keys["symbol"], keys["timeframe"], *settings.universe.span)
-        receipt = lake.replace_months("candles", delivery.frame, keys)
-        keep_quarantine(lake, "candles", f"{keys['symbol']}.{keys['timeframe']}", [delivery.quarantine])
-        return written(receipt, delivery.notes, quarantined=delivery.quarantine.height)
-
-    return candles
-
-
-def _funding(p: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        partitions_def=p.symbols,
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds=KINDS,
-        description="Settled funding of a symbol: the rate is known from its recorded stamp on.",
-    )
-    def funding(
-        context: dg.AssetExecutionContext,
-        source: dg.ResourceParam[Source],
-        lake: dg.ResourceParam[Lake],
-        settings: dg.ResourceParam[Settings],
-    ) -> dg.MaterializeResult:
-        symbol = context.partition_key
-        frame = source.funding(symbol, *settings.universe.span)
-        if frame is None:
-            raise MissingData(
-                f"{symbol}: the source has no funding; features go without it, nothing else is needed."
-            )
-        return written(lake.replace("funding", frame, {"symbol": symbol}))
-
-    return funding
-
-
-def _bars(p: Partitions) -> dg.AssetsDefinition:
-    consistent = dg.AssetCheckSpec(
-        "is_consistent",
-        asset="bars",
-        blocking=True,
-        partitions_def=p.bars,
-        description="Sorted, unique, finite, low <= open, close <= high, volume >= 0.",
-    )
-
-    @dg.asset(
-        partitions_def=p.bars,
-        deps=[
-            dg.AssetDep("minute_bars", partition_mapping=p.market_days_to_bars()),
-            dg.AssetDep("candles", partition_mapping=p.shorter_or_same_timeframe()),
-        ],
-        check_specs=[consistent],
-        automation_condition=when_inputs_change("minute_bars", "candles"),
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds=KINDS,
-        description="The one bar table: ticks of the primary market where they exist, else candles; unknown is no row.",
-    )
-    def bars(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
-    ) -> dg.MaterializeResult:
-        keys = dimensions(context.partition_key)
-        frame = bars_of(lake, settings.universe.primary(keys["symbol"]), keys["symbol"], keys["timeframe"])
-        found = quality(frame, keys["timeframe"])
-        return written(
-            lake.replace_months("bars", frame, keys), (), [_consistency(found)], origins=_origins(frame)
-        )
-
-    return bars
-
-
-def bars_of(lake: Lake, primary: Market, symbol: str, timeframe: str) -> pl.DataFrame:
-    """BARS of one symbol and timeframe from the stored ticks and candles."""
-    return assemble(
-        optional(lake, "minute_bars", {"market": str(primary)}, MINUTE_BARS),
-        optional(lake, "candles", {"symbol": symbol, "timeframe": "1m"}, CANDLES),
-        optional(lake, "candles", {"symbol": symbol, "timeframe": timeframe}, CANDLES),
-        timeframe,
-    )
-
-
-def _consistency(found: Quality) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(check_name="is_consistent", passed=found.sound, metadata=found.as_dict())
-
-
-def _origins(frame: pl.DataFrame) -> dg.MetadataValue:
-    counts = frame.group_by("origin").len().sort("origin")
-    return dg.MetadataValue.json(dict(counts.iter_rows()))
