@@ -56,7 +56,13 @@ def _holdout_line(days: int) -> str:
 
 
 def _for_report(session: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: value for key, value in session.items() if key not in ("name", "equity")}
+    shown = {
+        key: f"{value:,.2f}" if isinstance(value, float) and key != "return" else value
+        for key, value in session.items()
+        if key not in ("name", "equity", "return")
+    }
+    if "return" in session:
+        shown["return"] = f"{session['return']:+.2%}"
     return {"name": session["name"], "summary": shown, "equity": session["equity"]}
 
 
