@@ -6,7 +6,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SETTINGS ?= settings.toml
 
-export DAGSTER_HOME := $(CURDIR)
 export TIDEMARK_SETTINGS := $(SETTINGS)
 export MLFLOW_DISABLE_TELEMETRY := true
 ifdef EDGE
@@ -15,12 +14,18 @@ endif
 ifdef SEED
 export TIDEMARK_SOURCE__SYNTHETIC__SEED := $(SEED)
 endif
-ifneq ($(EDGE)$(SEED),)
-# Another market is another world: its pointers must never meet those of the first.
-export TIDEMARK_PATHS__ROOT := worlds/synthetic$(if $(EDGE),-edge$(EDGE))$(if $(SEED),-seed$(SEED))
-endif
 
-.PHONY: help run test ui bench certify check lint clean constraints
+# Another market is another world with a Dagster home of its own: its pointers, runs and checks must never meet
+# those of the first. `make ui EDGE=0` shows that world.
+ifneq ($(EDGE)$(SEED),)
+WORLD := synthetic$(if $(EDGE),-edge$(EDGE))$(if $(SEED),-seed$(SEED))
+export TIDEMARK_PATHS__ROOT := worlds/$(WORLD)
+else ifneq ($(SETTINGS),settings.toml)
+WORLD := $(basename $(notdir $(SETTINGS)))
+endif
+export DAGSTER_HOME := $(CURDIR)$(if $(WORLD),/.dagster/homes/$(WORLD))
+
+.PHONY: help run test ui materialize bench certify clean constraints
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -32,20 +37,27 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.dagster/ready: $(READY)
+$(DAGSTER_HOME)/dagster.yaml:
+	@mkdir -p $(@D)
+	@sed 's#\.dagster/#$(@D)/#' dagster.yaml > $@
+
+$(DAGSTER_HOME)/.dagster/ready: $(READY) $(DAGSTER_HOME)/dagster.yaml
 	@$(BIN)/python -m schedules.setup
 
-run: .dagster/ready ## the whole road on the synthetic market; EDGE=0, SEED=n, SETTINGS=settings.real.toml
+run: $(DAGSTER_HOME)/.dagster/ready ## the whole road on the synthetic market; EDGE=0, SEED=n, SETTINGS=settings.real.toml
 	@$(BIN)/python -m schedules.road
 
-test: .dagster/ready ## everything a commit must pass
+test: $(DAGSTER_HOME)/.dagster/ready ## everything a commit must pass
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
 	@$(BIN)/pytest -n 2 --dist worksteal
 
-ui: .dagster/ready ## Dagster with both code locations on http://127.0.0.1:3000
+materialize: $(DAGSTER_HOME)/.dagster/ready ## one partition: ASSET=features PARTITION='BTC-USD|1m'
+	@$(BIN)/python -m schedules.materialize '$(ASSET)' '$(PARTITION)'
+
+ui: $(DAGSTER_HOME)/.dagster/ready ## Dagster with both code locations on http://127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
 
 bench: $(READY) ## speed as ratios against peers and limits; writes bench.json
@@ -55,7 +67,7 @@ bench: $(READY) ## speed as ratios against peers and limits; writes bench.json
 		|| echo "the peers cannot be installed: their rows will say blocked"
 	@$(BIN)/python -m tests.benchmarks
 
-certify: .dagster/ready ## twenty markets without an edge through the boosted-trees road (half an hour)
+certify: $(DAGSTER_HOME)/.dagster/ready ## twenty markets without an edge through the boosted-trees road (half an hour)
 	@$(BIN)/python -m schedules.certify
 
 clean: ## remove everything this repository wrote, the environment apart

@@ -152,6 +152,11 @@ class Paths(_Frozen):
         return f"{self.root}/artifacts"
 
     @property
+    def tracking(self) -> str:
+        """MLflow's store and artifacts."""
+        return f"{self.root}/mlflow"
+
+    @property
     def reports(self) -> str:
         """HTML reports."""
         return f"{self.root}/reports"

@@ -41,3 +41,8 @@ def _begun(settings: Settings, clock: Clock) -> Settings:
             "choose an earlier start."
         )
     return settings
+
+
+def dagster_home() -> Path:
+    """The folder of the Dagster instance: DAGSTER_HOME, or the working directory (the repository root)."""
+    return Path(os.environ.get("DAGSTER_HOME") or Path())

@@ -1,5 +1,6 @@
 """The research code location: which assets, with which resources, launched by what, when."""
 
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -19,12 +20,11 @@ from resources.sources.opening import open_source
 from resources.tracking import Tracking
 from schedules import gate_sensor, weekly
 
-TRACKING = Path(".dagster/mlflow")
-
 
 def build_defs(settings: Settings, root: Path = Path(), progress: Progress | None = None) -> dg.Definitions:
     """Definitions of these settings with every path under `root`."""
     p = Partitions.of(settings)
+    source = cache(lambda: open_source(settings, Clock(), root))  # opened by the first run, not by loading
     return dg.Definitions(
         assets=[
             *ticks.build(p),
@@ -46,11 +46,11 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
         ],
         resources={
             "settings": settings,
-            "source": open_source(settings, Clock(), root),
+            "source": dg.ResourceDefinition(lambda _: source()),
             "lake": Lake(root / settings.paths.lake),
             "datasets": Datasets(root / settings.paths.datasets),
             "registry": dg.ResourceDefinition(lambda _: Registry(root / settings.paths.artifacts)),
-            "tracking": Tracking(root / TRACKING),
+            "tracking": Tracking(root / settings.paths.tracking),
             "clock": Clock(),
             "progress": progress or LogProgress(),
         },

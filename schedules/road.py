@@ -27,6 +27,7 @@ from resources.lake import Lake
 from resources.progress import TerminalProgress
 from resources.registry import Registry
 from resources.sources import Source
+from resources.sources.opening import open_source
 from schedules import launches
 from schedules.data_notes import data_notes, data_tables
 from schedules.launches import Launch, bar_partitions, tick_launches
@@ -52,14 +53,14 @@ class Road:
         self.terminal = terminal
         self.research = research.build_defs(settings, progress=terminal)
         self.paper = paper.build_defs(settings, progress=terminal)
+        self._source = open_source(settings, Clock())
         self.registry = Registry(Path(settings.paths.artifacts))
         self.failures: list[tuple[Launch, str]] = []
         self.left_out: list[tuple[Launch, str]] = []  # too little data: a result, with its sentence
 
     def source(self) -> Source:
-        """The market data source of the research location."""
-        found: Source = self.research.resources["source"]  # type: ignore[index]
-        return found
+        """The market data source that the settings ask for."""
+        return self._source
 
     def notes(self) -> list[tuple[str, str]]:
         """Every launch that did not give what it was launched for, with the sentence that says why."""

@@ -1,5 +1,6 @@
 """Which source the settings ask for. The sources themselves are `synthetic` and `files`."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.errors import BadSettings
@@ -8,6 +9,7 @@ from resources.clock import Clock
 from resources.sources.files import FilesSource
 from resources.sources.source import Source
 from resources.sources.synthetic import SyntheticSource
+from resources.world import claim
 
 
 def open_source(settings: Settings, clock: Clock, root: Path = Path()) -> Source:
@@ -22,6 +24,7 @@ def open_source(settings: Settings, clock: Clock, root: Path = Path()) -> Source
         )
     if source.synthetic is None:
         raise BadSettings("source.kind is 'synthetic' but source.synthetic is missing; add it.")
+    claim(root / settings.paths.root, asdict(source.synthetic))
     return SyntheticSource(
         source.synthetic, tuple(s.symbol for s in universe.symbols), universe.start, universe.end
     )

@@ -33,7 +33,7 @@ def test_set_up_twice_makes_the_schemas_and_the_pools_once(tmp_path: Path) -> No
     (tmp_path / "dagster.yaml").write_text(yaml)
     set_up_twice(tmp_path)
     assert (tmp_path / ".dagster" / "ready").exists()
-    assert (tmp_path / ".dagster" / "mlflow" / "mlflow.db").stat().st_size > 0
+    assert (tmp_path / "worlds" / "synthetic" / "mlflow" / "mlflow.db").stat().st_size > 0
     assert (tmp_path / ".nux" / "nux.yaml").exists()  # no dialog in front of the first click
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         found = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
