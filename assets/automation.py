@@ -20,3 +20,18 @@ def when_inputs_change(*required: str) -> dg.AutomationCondition:
         & there.allow(dg.AssetSelection.assets(*required))
         & ~dg.AutomationCondition.any_deps_match(failed)
     )
+
+
+def when_an_input_is_replaced() -> dg.AutomationCondition:
+    """Make again what was made once, of whatever day, when anything it read has been read again.
+
+    A day's minute bars read the end of the day before, so a new D makes D and D + 1 again. `eager()` looks at the
+    latest day only. What was never made is left to the ingest jobs: the day after the last has its day before, and
+    no ticks of its own.
+    """
+    return (
+        dg.AutomationCondition.any_deps_updated().since_last_handled()
+        & ~dg.AutomationCondition.missing()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+    )

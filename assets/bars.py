@@ -1,4 +1,6 @@
-"""The one bar table as an asset, with its blocking check. Which evidence makes a bar: pipelines/market/assembly.py."""
+"""The one bar table as an asset, judged before it is written. What makes a bar: pipelines/market/assembly.py."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
@@ -7,6 +9,7 @@ from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
+from pipelines.errors import BadData
 from pipelines.market.assembly import assemble
 from pipelines.market.bars import Quality, quality
 from pipelines.market.schemas import CANDLES, MINUTE_BARS
@@ -46,11 +49,17 @@ def _bars(p: Partitions) -> dg.AssetsDefinition:
     )
     def bars(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         keys = dimensions(context.partition_key)
         frame = bars_of(lake, settings.universe.primary(keys["symbol"]), keys["symbol"], keys["timeframe"])
         found = quality(frame, keys["timeframe"])
-        return written(
+        if not found.sound:
+            yield _consistency(found)  # the red check is kept, though no materialization follows it
+            raise BadData(
+                f"bars {context.partition_key} are not consistent: expected no fault, found {_said(found.faults)} "
+                f"in {found.rows} rows; nothing was written, repair the candles or ticks they are made of."
+            )
+        yield written(
             lake.replace_months("bars", frame, keys), (), [_consistency(found)], origins=_origins(frame)
         )
 
@@ -65,6 +74,10 @@ def bars_of(lake: Lake, primary: Market, symbol: str, timeframe: str) -> pl.Data
         optional(lake, "candles", {"symbol": symbol, "timeframe": timeframe}, CANDLES),
         timeframe,
     )
+
+
+def _said(faults: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in faults.items())
 
 
 def _consistency(found: Quality) -> dg.AssetCheckResult:

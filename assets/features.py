@@ -1,4 +1,9 @@
-"""Features as an asset: the v5 set (v4 inside it) and the optional funding group. Formulas: pipelines/features."""
+"""Features as an asset: v5 (v4 inside it) and the optional funding group, judged before they are written.
+
+Formulas: pipelines/features.
+"""
+
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
@@ -7,6 +12,7 @@ from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
+from pipelines.errors import BadData
 from pipelines.features import best_set, compute, feature_set
 from pipelines.market.schemas import FUNDING
 from resources.lake import Lake
@@ -35,14 +41,26 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         kinds=KINDS,
         description="The 53 features of v5 (33 of them v4) in raw units, and funding where it is recorded.",
     )
-    def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    def features(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         keys = dimensions(context.partition_key)
         bars = lake.read("bars", keys)
         funding = optional(lake, "funding", {"symbol": keys["symbol"]}, FUNDING)
         frame = compute(bars, keys["timeframe"], wanted(funding), funding=funding)
-        return written(
+        bad = not_finite(frame)
+        verdict = dg.AssetCheckResult(
+            check_name="is_finite", passed=not bad and not frame.is_empty(), metadata={"not_finite": bad}
+        )
+        if not verdict.passed:
+            yield verdict  # the red check is kept, though no materialization follows it
+            raise BadData(
+                f"features {context.partition_key} are not finite: expected rows without NaN and infinity, found "
+                f"{_said(bad)} in {frame.height} rows; nothing was written, repair the bars they are made of."
+            )
+        yield written(
             lake.replace_months("features", frame, keys),
-            checks=[_finite(frame)],
+            checks=[verdict],
             set=best_set(frame).name,
             nulls=_nulls(frame),
         )
@@ -56,15 +74,17 @@ def wanted(funding: pl.DataFrame) -> tuple[str, ...]:
     return (*feature_set("v5").names, *optional_group)
 
 
-def _finite(frame: pl.DataFrame) -> dg.AssetCheckResult:
-    bad = {
+def not_finite(frame: pl.DataFrame) -> dict[str, int]:
+    """How many values of each column are NaN or infinite; columns without any are left out."""
+    return {
         name: int((~frame[name].is_finite()).sum())
         for name in frame.columns
         if frame[name].dtype == pl.Float64 and (~frame[name].is_finite()).any()
     }
-    return dg.AssetCheckResult(
-        check_name="is_finite", passed=not bad and not frame.is_empty(), metadata={"not_finite": bad}
-    )
+
+
+def _said(bad: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in bad.items()) or "no value at all"
 
 
 def _nulls(frame: pl.DataFrame) -> dg.MetadataValue:

@@ -1,10 +1,10 @@
-"""Candidates as assets: a bundle in the registry and a run in MLflow per partition. Fitting lives in pipelines/models.
+"""Candidates as assets: from pinned tables to a fit. Fitting lives in pipelines/models, what is kept in keeping.py.
 
 Too little data is a result, not an accident: the candidate is then a refusal with its sentence, which its
 scorecard repeats.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -13,14 +13,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assets.describe import OWNERS
+from assets.keeping import Shelf, keep
 from assets.partitions import Partitions, dimensions
-from pipelines.errors import BadData, NotEnoughEvidence, UnknownName
+from assets.pinned import common_hash, pinned, tables_of
+from pipelines.errors import NotEnoughEvidence, UnknownName
 from pipelines.features import FeatureSet, best_set, feature_set
 from pipelines.market.timeframes import length_of
 from pipelines.models.candidate import Candidate
-from pipelines.promotion.pointer import slot_of
 from pipelines.sequences.specs import spec
 from pipelines.settings import Settings
+from resources.clock import Clock
 from resources.datasets import Dataset, Datasets
 from resources.fingerprint import fingerprint
 from resources.lake import Lake
@@ -63,19 +65,21 @@ def _boosted_trees(p: Partitions) -> dg.AssetsDefinition:
         registry: dg.ResourceParam[Registry],
         tracking: dg.ResourceParam[Tracking],
         settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
         from pipelines.models.trees import fit_boosted_trees
 
         keys = dimensions(context.partition_key)
-        features, bars = lake.read("features", keys), lake.read("bars", keys)
-        return _candidate(
-            "boosted_trees", context.partition_key, lake, registry, tracking,
+        tables = pinned(lake, keys)
+        features = tables.features
+        return keep(
+            "boosted_trees", context.partition_key, Shelf(lake, registry, tracking, clock),
             lambda: fit_boosted_trees(
-                features, bars,
+                features, tables.bars,
                 symbol=keys["symbol"], timeframe=keys["timeframe"], feature_set=best_set(features),
                 until=cutoff(features, keys["timeframe"], settings),
-                data_fingerprint=lake.fingerprint("features", keys).sha256,
+                data_fingerprint=tables.sha256,
                 code_fingerprint=fingerprint(*CODE),
                 config=settings.training.trees,
                 progress=progress.tell,
@@ -104,6 +108,7 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
         registry: dg.ResourceParam[Registry],
         tracking: dg.ResourceParam[Tracking],
         settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
         from pipelines.models.timing import fit_timing
@@ -112,7 +117,8 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
 
         def fit() -> Candidate:
             stored = stored_datasets(datasets, context.partition_key, settings)
-            inputs = {symbol: tables_of(lake, symbol, dataset) for symbol, dataset in stored.items()}
+            tables = {symbol: tables_of(lake, symbol, dataset) for symbol, dataset in stored.items()}
+            inputs = {symbol: (one.features, one.bars) for symbol, one in tables.items()}
             chosen = common_set(inputs)
             return fit_timing(
                 inputs,
@@ -120,13 +126,13 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
                 feature_set=chosen,
                 until={s: cutoff(f, window.timeframe, settings) for s, (f, _) in inputs.items()},
                 matrices=mapped(stored, chosen),
-                data_fingerprint="+".join(dataset.features_sha256[:16] for dataset in stored.values()),
+                data_fingerprint=common_hash(tables),
                 code_fingerprint=fingerprint(*CODE),
                 config=settings.training.timing,
                 progress=progress.tell,
             )
 
-        return _candidate("timing", context.partition_key, lake, registry, tracking, fit)
+        return keep("timing", context.partition_key, Shelf(lake, registry, tracking, clock), fit)
 
     return timing
 
@@ -152,25 +158,6 @@ def stored_datasets(datasets: Datasets, window: str, settings: Settings) -> dict
     return found
 
 
-def tables_of(lake: Lake, symbol: str, dataset: Dataset) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The features a dataset was cut from, at their pinned version, and the bars of the same rows.
-
-    Raises BadData when that version no longer holds what the manifest says.
-    """
-    keys = {"symbol": symbol, "timeframe": dataset.manifest.timeframe}
-    found = lake.fingerprint("features", keys, dataset.features_version).sha256
-    if found != dataset.features_sha256:
-        raise BadData(
-            f"features of {symbol} at version {dataset.features_version} must hash to {dataset.features_sha256}, "
-            f"found {found}; materialize `sequences` again."
-        )
-    features = lake.read("features", keys, version=dataset.features_version)
-    bars = lake.read("bars", keys).join(
-        features.select("open_time"), on="open_time", how="semi", maintain_order="left"
-    )
-    return features, bars
-
-
 def mapped(stored: Mapping[str, Dataset], chosen: FeatureSet) -> dict[str, NDArray[np.float32]] | None:
     """The memory-mapped matrices, or None when they hold another feature set than all symbols share."""
     same = all(dataset.manifest.features_sha256 == chosen.sha256 for dataset in stored.values())
@@ -181,50 +168,3 @@ def common_set(inputs: dict[str, tuple[pl.DataFrame, pl.DataFrame]]) -> FeatureS
     """The widest feature set that every symbol has: v5 only when all have ticks."""
     sets = {best_set(features).name for features, _ in inputs.values()}
     return feature_set("v5" if sets == {"v5"} else "v4")
-
-
-def _candidate(
-    recipe: str,
-    partition: str,
-    lake: Lake,
-    registry: Registry,
-    tracking: Tracking,
-    fit: Callable[[], Candidate],
-) -> dg.MaterializeResult:
-    """Fit, keep the bundle and its out-of-sample forecasts, log the run; or keep the refusal."""
-    slot = slot_of(recipe, partition)
-    try:
-        found = fit()
-    except NotEnoughEvidence as refusal:
-        registry.save_candidate(slot, {"refused": str(refusal)})
-        return dg.MaterializeResult(metadata={"refused": str(refusal)})
-    sha256 = found.bundle.sha256
-    registry.save(found.bundle.to_files(), sha256)
-    lake.replace("forecasts", found.forecasts, {"recipe": recipe, "slot": partition.replace("|", ".")})
-    manifest = found.bundle.manifest
-    metrics = {name: value for name, value in manifest.metrics.items() if isinstance(value, int | float)}
-    run_id = tracking.record(
-        experiment=recipe,
-        run_name=f"{recipe} {partition}",
-        params={
-            "partition": partition,
-            "features": manifest.feature_set,
-            "horizon": manifest.horizon,
-            **manifest.architecture,
-        },
-        metrics=metrics,
-        tags={"bundle": sha256, "data": manifest.data_fingerprint, "code": manifest.code_fingerprint},
-        files={"bundle.json": found.bundle.to_files()["bundle.json"]},
-    )
-    registry.save_candidate(slot, {"bundle": sha256, "mlflow_run_id": run_id})
-    return dg.MaterializeResult(
-        metadata={
-            "bundle": sha256,
-            "mlflow_run_id": run_id,
-            "out_of_sample_forecasts": found.forecasts.height,
-            "features": manifest.feature_set,
-            "training_end": manifest.training_end,
-            **metrics,
-        },
-        data_version=dg.DataVersion(sha256[:16]),
-    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.errors import BadBundle
+from pipelines.errors import BadBundle, UnknownName
 from pipelines.models.forecaster import Forecaster, load
 from pipelines.promotion.bundle import Bundle
 from pipelines.promotion.pointer import Pointer
@@ -26,27 +26,36 @@ class Obeyed:
         return max(datetime.fromisoformat(moment) for moment in seen)
 
 
-def obey(registry: Registry, session: SessionSettings) -> tuple[dict[str, Obeyed], dict[str, str]]:
-    """The usable pointers by symbol, and for every other symbol the reason why nothing is traded on it."""
+def obey(
+    registry: Registry, session: SessionSettings, horizon: int | None = None
+) -> tuple[dict[str, Obeyed], dict[str, str]]:
+    """The usable pointers by symbol; and by symbol why there is none, or what was wrong on the way to it.
+
+    `horizon`: bars that a bundle must look ahead, when the session has a journal that says so already.
+    """
     obeyed: dict[str, Obeyed] = {}
     reasons: dict[str, str] = {}
     for symbol in session.symbols:
         slot = session.slot_for(symbol)
         found, notes = registry.read(slot)
+        said = list(notes)
         if found is None:
-            reasons[symbol] = (
-                " ".join(notes) or f"no pointer at {slot}: nothing was promoted, so nothing is traded"
-            )
-            continue
-        try:
-            obeyed[symbol] = Obeyed(slot, found, _forecaster(registry, found, symbol, session.timeframe))
-        except BadBundle as refused:
-            reasons[symbol] = str(refused)
+            said = said or [f"no pointer at {slot}: nothing was promoted, so nothing is traded"]
+        else:
+            try:
+                forecaster = _forecaster(registry, found, symbol, session.timeframe, horizon)
+                obeyed[symbol] = Obeyed(slot, found, forecaster)
+            except (BadBundle, UnknownName) as refused:  # the latter: a feature set that this code has not
+                said.append(str(refused))
+        if said:
+            reasons[symbol] = " ".join(said)
     return obeyed, reasons
 
 
-def _forecaster(registry: Registry, pointer: Pointer, symbol: str, timeframe: str) -> Forecaster:
-    """The forecaster behind a pointer, after every hash, the golden example, the timeframe and the symbol agree."""
+def _forecaster(
+    registry: Registry, pointer: Pointer, symbol: str, timeframe: str, horizon: int | None
+) -> Forecaster:
+    """The forecaster behind a pointer, after hashes, golden example, timeframe, symbol and horizon agree."""
     found = load(Bundle.from_files(registry.load(pointer.sha256), pointer.sha256))
     card = found.manifest
     if card.timeframe != timeframe:
@@ -58,5 +67,10 @@ def _forecaster(registry: Registry, pointer: Pointer, symbol: str, timeframe: st
         raise BadBundle(
             f"bundle {pointer.sha256[:12]}: symbols must include {symbol}, found {', '.join(card.symbols)}; "
             "promote the right one."
+        )
+    if horizon not in (None, card.horizon):
+        raise BadBundle(
+            f"bundle {pointer.sha256[:12]}: horizon must be {horizon} bars as in the session's journal, found "
+            f"{card.horizon}; trade it in a session of another name."
         )
     return found

@@ -1,10 +1,13 @@
 """The paper session as an asset: it reads pointers, bundles and bars, folds the one `step`, and journals every bar.
 
-No pointer, a refused bundle or a bar without features means no order and a stated reason. Nothing here can train.
+No pointer, a refused bundle or a bar without features means no entry and a stated reason; a symbol that was traded
+before is still fed its bars, so that what it holds is marked and closed. Nothing here can train.
 """
 
+import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +15,7 @@ import polars as pl
 
 from assets.describe import PAPER_OWNERS
 from assets.obedience import Obeyed, obey
-from assets.paper_feed import day_of, days_with_bars
+from assets.paper_feed import await_bar, day_of, days_with_bars, first_undecided, last_usable, moment
 from assets.partitions import Partitions
 from pipelines.errors import SessionRefused
 from pipelines.market.timeframes import length_of
@@ -25,6 +28,7 @@ from pipelines.trading.session import SessionConfig, step
 from pipelines.trading.state import State
 from resources.clock import Clock
 from resources.journal import Journal
+from resources.journal.schema import connect_read_only
 from resources.lake import Lake
 from resources.progress import Progress
 from resources.registry import Registry
@@ -59,21 +63,39 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
         session = settings.session(context.partition_key)
-        obeyed, reasons = obey(registry, session)
-        if not obeyed:
+        path = journals / f"{session.name}.db"
+        horizon = horizon_of_journal(path)
+        obeyed, reasons = obey(registry, session, horizon)
+        if not obeyed and horizon is None:
             return dg.MaterializeResult(
-                metadata={"status": "no order", "reasons": dg.MetadataValue.json(reasons)}
+                metadata={"status": "no order", "new_bars": 0, "reasons": dg.MetadataValue.json(reasons)}
             )
-        config = config_of(session, obeyed, settings)
-        with Journal(journals / f"{session.name}.db", config) as journal:
+        config = config_of(session, obeyed, settings, horizon)
+        with Journal(path, config) as journal:
             written = trade(journal, config, session, lake, obeyed, clock, progress)
-            return _described(journal, written, reasons)
+            return _described(journal, status(session, obeyed, written), written, reasons)
 
     return [paper_session]
 
 
-def config_of(session: SessionSettings, obeyed: Mapping[str, Obeyed], settings: Settings) -> SessionConfig:
-    """The session's terms; raises SessionRefused when its bundles look different distances ahead."""
+def horizon_of_journal(path: Path) -> int | None:
+    """Bars ahead on whose terms a session has begun; None when it has no journal, or one killed before it began."""
+    if not path.exists():
+        return None
+    with closing(connect_read_only(path)) as db:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'session'").fetchone() is None:
+            return None
+        stored = db.execute("SELECT config FROM session").fetchone()
+    return None if stored is None else int(json.loads(stored[0])["horizon"])
+
+
+def config_of(
+    session: SessionSettings, obeyed: Mapping[str, Obeyed], settings: Settings, horizon: int | None = None
+) -> SessionConfig:
+    """The session's terms; raises SessionRefused when its bundles look different distances ahead.
+
+    `horizon`: bars ahead as in the session's journal; a session that has none yet takes that of its bundles.
+    """
     horizons = {symbol: o.forecaster.manifest.horizon for symbol, o in obeyed.items()}
     if len(set(horizons.values())) > 1:
         raise SessionRefused(
@@ -84,7 +106,7 @@ def config_of(session: SessionSettings, obeyed: Mapping[str, Obeyed], settings: 
         session.name,
         session.symbols,
         session.timeframe,
-        next(iter(horizons.values())),
+        next(iter(horizons.values())) if horizon is None else horizon,
         capital=session.capital,
         max_position=session.max_position,
         costs=settings.costs,
@@ -101,35 +123,55 @@ def trade(
     clock: Clock,
     progress: Progress,
 ) -> int:
-    """Decide every bar that has not been decided, journal it; returns how many were new."""
+    """Decide every bar that has not been decided, journal it; returns how many were new.
+
+    A session that follows then waits for the bar that is due, as `await_bar` says.
+    """
     now = _us(clock.now())
     for o in obeyed.values():
         journal.record_model(
             now, o.slot, o.pointer.sha256, o.pointer.generation, True, "golden example replayed"
         )
-    since = first_undecided(journal.restore(), obeyed, config)
-    chunk = CHUNK if session.mode == "replay" else 1
-    late_by = clock if session.mode == "follow" else None
-    written = 0
-    for day in progress.track(days_with_bars(lake, config, obeyed, since), f"paper session {config.name}"):
-        bars, forecasts = day_of(lake, config, obeyed, max(day, since), day + timedelta(days=1))
-        if not bars.is_empty():
-            steps = decide(journal.restore(), bars, forecasts, config, late_by)
-            written += journal.append_many(steps, chunk)
+    written = catch_up(journal, config, session, lake, obeyed, clock, progress)
+    while session.mode == "follow" and await_bar(
+        lake, config, first_undecided(journal.restore(), obeyed, config), clock
+    ):
+        written += catch_up(journal, config, session, lake, obeyed, clock, progress)
     return written
 
 
-def first_undecided(state: State, obeyed: Mapping[str, Obeyed], config: SessionConfig) -> datetime:
-    """Open time of the earliest bar that some obeyed symbol has not decided; from the first its model may trade.
+def catch_up(
+    journal: Journal,
+    config: SessionConfig,
+    session: SessionSettings,
+    lake: Lake,
+    obeyed: Mapping[str, Obeyed],
+    clock: Clock,
+    progress: Progress,
+) -> int:
+    """Decide every bar in the lake that has not been decided; when following, only those usable now."""
+    follows = session.mode == "follow"
+    end = last_usable(config, clock.now()) if follows else None
+    starts = first_undecided(journal.restore(), obeyed, config)
+    written = 0
+    for day in progress.track(days_with_bars(lake, config, starts), f"paper session {config.name}"):
+        next_day = day + timedelta(days=1)
+        bars, forecasts = day_of(lake, config, obeyed, starts, day, min(next_day, end or next_day))
+        if not bars.is_empty():
+            steps = decide(journal.restore(), bars, forecasts, config, clock if follows else None)
+            written += journal.append_many(steps, 1 if follows else CHUNK)
+    return written
 
-    The earliest of the symbols, because a killed transaction may have ended between two symbols of one minute; a
-    bar that was decided already passes through `step` without a second decision.
+
+def status(session: SessionSettings, obeyed: Mapping[str, Obeyed], written: int) -> str:
+    """What the run did, in words.
+
+    `no entry`: no pointer is obeyed, bars only mark and close what is held. `no new bar`: the session follows and
+    none came in time.
     """
-    last = {book.symbol: book.last_bar for book in state.books}
-    return min(
-        o.serves_from if last[symbol] < 0 else _moment(last[symbol]) + length_of(config.timeframe)
-        for symbol, o in obeyed.items()
-    )
+    if session.mode == "follow" and not written:
+        return "no new bar"
+    return "trading" if obeyed else "no entry"
 
 
 def decide(
@@ -138,7 +180,7 @@ def decide(
     """The events of each bar; with a clock, a bar that comes too late is marked so that it enters nothing."""
     length = length_of(config.timeframe)
     for bar, forecast in feed(bars, forecasts, config):
-        late = clock is not None and is_late(_moment(bar.open_time), length, clock.now())
+        late = clock is not None and is_late(moment(bar.open_time), length, clock.now())
         state, events = step(state, bar._replace(late=late), forecast, config)
         yield events
 
@@ -147,16 +189,12 @@ def _us(moment: datetime) -> int:
     return int(moment.timestamp() * 1e6)
 
 
-def _moment(us: int) -> datetime:
-    return datetime.fromtimestamp(us / 1e6, UTC)
-
-
-def _described(journal: Journal, written: int, reasons: dict[str, str]) -> dg.MaterializeResult:
+def _described(journal: Journal, said: str, written: int, reasons: dict[str, str]) -> dg.MaterializeResult:
     equity, fills = journal.equity(), journal.fills()
     debit, credit = journal.trial_balance()
     return dg.MaterializeResult(
         metadata={
-            "status": "trading",
+            "status": said,
             "new_bars": written,
             "decisions": journal.decisions().height,
             "fills": fills.height,

@@ -1,51 +1,131 @@
-"""What a paper session is fed: bars, and forecasts through the very functions that training used. No decisions here."""
+"""What a paper session is fed: bars, and forecasts through the very functions that training used. No decisions here.
 
+`starts` is, for every symbol that is fed, the open time of its first undecided bar. A symbol without an obeyed
+pointer is fed bars alone, so that what it holds is marked and, in time, closed.
+"""
+
+import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from assets.obedience import Obeyed
 from assets.tables import optional
 from pipelines.features import compute, feature_set
-from pipelines.market.schemas import BARS
-from pipelines.market.timeframes import length_of
+from pipelines.market.schemas import BARS, UTC_US
+from pipelines.market.timeframes import GRACE, length_of
 from pipelines.models.forecaster import Forecaster
 from pipelines.sequences.volatility import volatility_bars, with_sigma
+from pipelines.trading.lateness import deadline, usable_at
+from pipelines.trading.run import FORECAST_COLUMNS
 from pipelines.trading.session import SessionConfig
+from pipelines.trading.state import State
+from resources.clock import Clock
 from resources.lake import Lake
 
+Starts = Mapping[str, datetime]
 
-def days_with_bars(
-    lake: Lake, config: SessionConfig, obeyed: Mapping[str, Obeyed], since: datetime
-) -> list[datetime]:
-    """UTC midnights of the days that hold bars at or after `since`."""
+POLL = timedelta(seconds=0.5)  # between two looks at the lake
+LONGEST_WAIT = timedelta(minutes=1)  # the schedule's next tick goes on from there
+FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+SILENCE = pl.DataFrame(
+    schema={
+        "symbol": pl.String,
+        "open_time": UTC_US,
+        **dict.fromkeys(FORECAST_COLUMNS, pl.Float64),
+        "bundle": pl.String,
+    }
+)
+"""No forecast."""
+
+
+def first_undecided(state: State, obeyed: Mapping[str, Obeyed], config: SessionConfig) -> Starts:
+    """Open time of the first undecided bar of each symbol that is fed, obeyed or decided before.
+
+    A symbol that was decided before goes on with the next bar, whether or not it still has a pointer; another
+    begins with the first bar that its model may trade.
+    """
+    length = length_of(config.timeframe)
+    begun = {b.symbol: moment(b.last_bar) + length for b in state.books if b.last_bar >= 0}
+    fresh = {symbol: o.serves_from for symbol, o in obeyed.items()}
+    return {symbol: (fresh | begun)[symbol] for symbol in config.symbols if symbol in fresh | begun}
+
+
+def days_with_bars(lake: Lake, config: SessionConfig, starts: Starts) -> list[datetime]:
+    """UTC midnights of the days that hold undecided bars."""
     found: set[datetime] = set()
-    for symbol in obeyed:
-        times = optional(lake, "bars", {"symbol": symbol, "timeframe": config.timeframe}, BARS, since)[
-            "open_time"
-        ]
-        found |= set(times.dt.truncate("1d").unique().to_list())
+    for symbol, start in starts.items():
+        found |= set(_bars(lake, config, symbol, start)["open_time"].dt.truncate("1d").unique().to_list())
     return sorted(found)
 
 
 def day_of(
-    lake: Lake, config: SessionConfig, obeyed: Mapping[str, Obeyed], start: datetime, end: datetime
+    lake: Lake,
+    config: SessionConfig,
+    obeyed: Mapping[str, Obeyed],
+    starts: Starts,
+    day: datetime,
+    end: datetime,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Bars of [start, end) of every obeyed symbol, and their forecasts.
+    """Undecided bars of [day, end) of every fed symbol, and the forecasts of the obeyed ones.
 
     History always begins a fixed whole number of days before the day, so a restart in its middle sees the same
     numbers as an uninterrupted run, to the last bit of the exponential averages' state.
     """
-    bars, forecasts = [], []
-    for symbol, o in obeyed.items():
-        history = warm_up(o.forecaster, config)
-        day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        frame = lake.read("bars", {"symbol": symbol, "timeframe": config.timeframe}, day - history, end)
-        told = forecasts_of(o.forecaster, symbol, frame, config, max(start, o.serves_from))
-        bars.append(frame.filter(pl.col("open_time") >= start).with_columns(symbol=pl.lit(symbol)))
-        forecasts.append(told.with_columns(bundle=pl.lit(o.pointer.sha256)))
+    bars, forecasts = [pl.DataFrame(schema=BARS | {"symbol": pl.String})], [SILENCE]
+    for symbol, start in starts.items():
+        known = obeyed.get(symbol)
+        history = warm_up(known.forecaster, config) if known else timedelta(0)
+        frame = _bars(lake, config, symbol, day - history, end)
+        new = frame.filter(pl.col("open_time") >= max(day, start))
+        if new.is_empty():
+            continue
+        bars.append(new.with_columns(symbol=pl.lit(symbol)))
+        if known:
+            since = max(day, start, known.serves_from)
+            told = forecasts_of(known.forecaster, symbol, frame, config, since)
+            forecasts.append(told.with_columns(bundle=pl.lit(known.pointer.sha256)))
     return pl.concat(bars), pl.concat(forecasts)
+
+
+def last_usable(config: SessionConfig, now: datetime) -> datetime:
+    """The end (exclusive) of the open times that may be decided on at `now`."""
+    return now - GRACE - length_of(config.timeframe) + timedelta.resolution
+
+
+def moment(us: int) -> datetime:
+    """A time of the journal (us since 1970) as an aware one."""
+    return datetime.fromtimestamp(us / 1e6, UTC)
+
+
+def await_bar(lake: Lake, config: SessionConfig, starts: Starts, clock: Clock) -> bool:
+    """Wait for the newest closed bar; True as soon as it is usable and in the lake for a symbol that lacks it.
+
+    False when nothing is due (every symbol has decided it, or its deadline has passed), when the deadline passes
+    meanwhile, or after a minute; the bar of another symbol that came is reason to decide, so ask again. Somebody
+    else must bring the bars into the lake in that time. However the wall clock jumps, the looks are counted.
+    """
+    length, began = length_of(config.timeframe), clock.now()
+    due = began - (began - FIRST_MOMENT) % length - length
+    last_moment = min(deadline(due, length), began + LONGEST_WAIT)
+    waiting = [symbol for symbol, start in starts.items() if start <= due]
+    for _ in range(math.ceil((last_moment - began) / POLL) + 1 if waiting else 0):
+        now = clock.now()
+        if now > last_moment:
+            return False
+        if now >= usable_at(due, length) and any(
+            not _bars(lake, config, symbol, due, due + length).is_empty() for symbol in waiting
+        ):
+            return True
+        clock.sleep(POLL.total_seconds())
+    return False
+
+
+def _bars(
+    lake: Lake, config: SessionConfig, symbol: str, start: datetime, end: datetime | None = None
+) -> pl.DataFrame:
+    return optional(lake, "bars", {"symbol": symbol, "timeframe": config.timeframe}, BARS, start, end)
 
 
 def warm_up(forecaster: Forecaster, config: SessionConfig) -> timedelta:

@@ -4,6 +4,7 @@ A blocking check blocks only inside its own run, so the check is for people; thi
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -13,9 +14,10 @@ from assets.models import partitions_of
 from assets.partitions import Partitions
 from pipelines.errors import MissingData, NotPromotable
 from pipelines.gates.declaration import Verdict
+from pipelines.market.timeframes import length_of
 from pipelines.models.forecaster import MODEL_FILES
 from pipelines.models.recipes import RECIPES
-from pipelines.promotion.bundle import Bundle
+from pipelines.promotion.bundle import Bundle, BundleManifest
 from pipelines.promotion.pointer import Pointer, slot_of
 from pipelines.promotion.policy import demand
 from pipelines.settings import Settings
@@ -45,8 +47,9 @@ def _promoted(recipe: str, p: Partitions) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult:
         slot = slot_of(recipe, context.partition_key)
+        champion = registry.newest(slot)  # read before judging: who promotes meanwhile makes this run fail
         bundle, record = judged(registry, slot, settings)
-        pointer = registry.promote(slot, pointer_to(bundle, record, clock.now().isoformat()))
+        pointer = registry.promote(slot, pointer_to(bundle, record, clock.now().isoformat()), champion)
         return dg.MaterializeResult(
             metadata={
                 "slot": slot,
@@ -77,7 +80,9 @@ def judged(registry: Registry, slot: str, settings: Settings) -> tuple[Bundle, d
     record: dict[str, Any] = json.loads(stored)
     found = [Verdict(**verdict) for verdict in record["verdicts"]]
     demand(candidate["bundle"], record["candidate"].get("bundle", ""), found, settings.gates.required)
-    return Bundle.from_files(registry.load(candidate["bundle"]), candidate["bundle"]), record
+    # the record leaves out the run id, so that its hash is of the evidence alone
+    whole = {**record, "candidate": candidate}
+    return Bundle.from_files(registry.load(candidate["bundle"]), candidate["bundle"]), whole
 
 
 def pointer_to(bundle: Bundle, record: dict[str, Any], promoted_at: str) -> Pointer:
@@ -93,7 +98,7 @@ def pointer_to(bundle: Bundle, record: dict[str, Any], promoted_at: str) -> Poin
         training_meta={
             "training_start": card.training_start,
             "training_end": card.training_end,
-            "evidence_end": record["scorecard"]["end"],
+            "evidence_end": evidence_end(record["scorecard"]["end"], card),
             "data_fingerprint": card.data_fingerprint,
             "code_fingerprint": card.code_fingerprint,
             "metrics": card.metrics,
@@ -104,3 +109,13 @@ def pointer_to(bundle: Bundle, record: dict[str, Any], promoted_at: str) -> Poin
         promoted_at=promoted_at,
         previous=None,
     )
+
+
+def evidence_end(judged_until: str, card: BundleManifest) -> str:
+    """When the last judged label was known, ISO 8601: open(t + 2 + horizon) of the last judged bar t.
+
+    `judged_until`: close of that bar, the end of the scorecard. The label looks h bars ahead from the open of the
+    next bar, and the last of these is known at its close (`known_until`, pipelines/sequences/labels.py).
+    """
+    bars_ahead = card.horizon + 1
+    return (datetime.fromisoformat(judged_until) + bars_ahead * length_of(card.timeframe)).isoformat()

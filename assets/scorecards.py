@@ -12,17 +12,20 @@ import dagster as dg
 import polars as pl
 
 from assets.describe import OWNERS, table
+from assets.keeping import forecast_keys
 from assets.models import partitions_of
 from assets.partitions import Partitions
+from pipelines.errors import BadData
 from pipelines.evaluation.backtest import history_of
 from pipelines.evaluation.evaluate import scorecard
 from pipelines.evaluation.scorecard import Scorecard, Subject
 from pipelines.gates.declaration import Verdict
-from pipelines.gates.policy import GatePolicy
 from pipelines.gates.verdicts import promotable, verdicts
 from pipelines.models.recipes import RECIPES
 from pipelines.promotion.bundle import Bundle
 from pipelines.promotion.pointer import slot_of
+from pipelines.sequences.folds import LEAST_TEST
+from pipelines.sequences.labels import SHARE_BOUNDS
 from pipelines.settings import Settings
 from pipelines.trading.run import run
 from pipelines.trading.session import SessionConfig
@@ -65,13 +68,13 @@ def _scorecard_asset(recipe: str, p: Partitions) -> dg.AssetsDefinition:
         slot = slot_of(recipe, context.partition_key)
         candidate = registry.candidate(slot)
         if "refused" in candidate:
-            card, found = None, [refusal(candidate["refused"])]
+            card, found = None, [refusal(candidate["refused"], candidate["kind"])]
         else:
             card = judge(recipe, context.partition_key, candidate["bundle"], lake, registry, settings)
             found = list(verdicts(card, settings.gates))
-        record = as_record(recipe, context.partition_key, candidate, card, found, settings.gates)
+        record = as_record(recipe, context.partition_key, candidate, card, found, settings)
         content = json.dumps(record, sort_keys=True, allow_nan=False).encode()
-        return _described(registry.save_scorecard(slot, content), record, found)
+        return _described(registry.save_scorecard(slot, content), record, found, settings.paths.root)
 
     return scorecard_asset
 
@@ -79,9 +82,13 @@ def _scorecard_asset(recipe: str, p: Partitions) -> dg.AssetsDefinition:
 def judge(
     recipe: str, partition: str, sha256: str, lake: Lake, registry: Registry, settings: Settings
 ) -> Scorecard:
-    """The scorecard of a stored candidate: its out-of-sample forecasts, traded by the paper trader's own step."""
+    """The scorecard of a stored candidate: its out-of-sample forecasts, traded by the paper trader's own step.
+
+    Its skill is held against every bundle that was ever fitted for the slot. Raises BadData when the forecasts are
+    another bundle's, or the ledger of trials does not hold this one.
+    """
     manifest = Bundle.from_files(registry.load(sha256), sha256).manifest
-    forecasts = lake.read("forecasts", {"recipe": recipe, "slot": partition.replace("|", ".")})
+    forecasts = forecasts_of(sha256, recipe, partition, lake)
     symbols = tuple(sorted(forecasts["symbol"].unique()))
     span = (forecasts["open_time"].min(), forecasts["open_time"].max())
     bars = {s: _bars(lake, s, manifest.timeframe, span) for s in symbols}
@@ -90,8 +97,21 @@ def judge(
     )
     together = pl.concat([frame.with_columns(symbol=pl.lit(s)) for s, frame in bars.items()])
     history = history_of(run(together, forecasts, config), config)
-    subject = Subject(recipe, partition, sha256, manifest.timeframe, manifest.horizon)
+    trials = registry.trials(slot_of(recipe, partition))
+    subject = Subject(recipe, partition, sha256, manifest.timeframe, manifest.horizon, trials)
     return scorecard(forecasts, history, bars, subject)
+
+
+def forecasts_of(sha256: str, recipe: str, partition: str, lake: Lake) -> pl.DataFrame:
+    """The stored out-of-sample forecasts; raises BadData when a bundle other than `sha256` made them."""
+    found = lake.read("forecasts", forecast_keys(recipe, partition))
+    made_by = found["bundle"].unique().sort().to_list() if "bundle" in found.columns else []
+    if made_by != [sha256]:
+        raise BadData(
+            f"forecasts of {recipe} {partition} must be made by the candidate's bundle {sha256}, found "
+            f"{', '.join(str(one) for one in made_by) or 'no name on them'}; train it again."
+        )
+    return found
 
 
 def _bars(lake: Lake, symbol: str, timeframe: str, span: tuple[Any, Any]) -> pl.DataFrame:
@@ -99,11 +119,17 @@ def _bars(lake: Lake, symbol: str, timeframe: str, span: tuple[Any, Any]) -> pl.
     return frame.filter(pl.col("open_time").is_between(*span))
 
 
-def refusal(sentence: str) -> Verdict:
-    """The verdict on a candidate that was never fitted because its data is too little."""
-    return Verdict(
-        "effective_sample", "Enough independent labels", False, True, None, None, 30.0, "labels", sentence
-    )
+def refusal(sentence: str, kind: str) -> Verdict:
+    """The verdict on a candidate that was never fitted: too few labels, or too few of a class.
+
+    `kind`: `effective_sample` or `class_balance` (`pipelines.models.evidence.kind_of`).
+    """
+    about = {
+        "effective_sample": ("Enough independent labels", float(LEAST_TEST), "labels"),
+        "class_balance": ("Enough of every class to train", SHARE_BOUNDS[0], "share of training rows"),
+    }
+    title, threshold, unit = about[kind]
+    return Verdict(kind, title, False, True, None, None, threshold, unit, sentence)
 
 
 def as_record(
@@ -112,26 +138,35 @@ def as_record(
     candidate: dict[str, Any],
     card: Scorecard | None,
     found: Sequence[Verdict],
-    policy: GatePolicy,
+    settings: Settings,
 ) -> dict[str, Any]:
-    """What is stored of a scorecard: the figures, the verdicts, the policy and the candidate they are about."""
+    """What is stored of a scorecard: figures, verdicts, what they were made with, and whom they are about.
+
+    Of the candidate only what its data and code decide: the same inputs give the same record, hence the same
+    hash and run key, however often they are trained.
+    """
     return {
         "recipe": recipe,
         "partition": partition,
-        "candidate": candidate,
+        "candidate": {name: candidate[name] for name in ("bundle", "refused") if name in candidate},
         "scorecard": card.as_dict() if card else None,
         "verdicts": [asdict(verdict) for verdict in found],
-        "policy": policy.name,
+        "policy": settings.gates.name,
+        "thresholds": asdict(settings.gates.thresholds),
+        "costs": asdict(settings.costs),
         "promotable": promotable(found),
     }
 
 
-def _described(sha256: str, record: dict[str, Any], found: Sequence[Verdict]) -> dg.MaterializeResult:
+def _described(
+    sha256: str, record: dict[str, Any], found: Sequence[Verdict], world: str
+) -> dg.MaterializeResult:
     failing = [v for v in found if v.required and not v.passed]
     reasons = " ".join(f"{v.gate}: {v.sentence}" for v in failing) or "every required gate passes"
     return dg.MaterializeResult(
         metadata={
             "scorecard_sha256": sha256,
+            "world": world,
             "promotable": record["promotable"],
             "reasons": reasons,
             "verdicts": table(

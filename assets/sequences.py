@@ -5,6 +5,7 @@ import dagster as dg
 from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
+from assets.pinned import pinned
 from pipelines.errors import NotEnoughEvidence
 from pipelines.features import best_set
 from pipelines.sequences.index import index
@@ -34,8 +35,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         keys = dimensions(context.partition_key)
         window = spec(keys["window"])
         of_bars = {"symbol": keys["symbol"], "timeframe": window.timeframe}
-        seen = lake.fingerprint("features", of_bars)
-        features, bars = lake.read("features", of_bars, version=seen.version), lake.read("bars", of_bars)
+        tables = pinned(lake, of_bars)
+        features, bars = tables.features, tables.bars
         chosen = best_set(features)
         found = index(features, labels(bars, window.timeframe, window.horizon), window, chosen.names)
         if found.is_empty():
@@ -49,7 +50,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             {keys["symbol"]: found}, {keys["symbol"]: features.height}, window, window.horizon, chosen,
             {keys["symbol"]: content_hash(values)},
         )  # fmt: skip
-        datasets.save(keys["symbol"], manifest, values, seen)
+        datasets.save(keys["symbol"], manifest, values, *tables.receipts)
         return written(
             lake.replace("sequences", found, keys),
             windows=manifest.windows,

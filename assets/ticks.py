@@ -4,12 +4,14 @@ A single run may carry a range of days (`BackfillPolicy.single_run`); days are w
 does not grow with the range.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
+from assets.automation import when_an_input_is_replaced
 from assets.describe import OWNERS, receipt_metadata
 from assets.partitions import Partitions, days_by_market
 from assets.tables import KINDS, keep_quarantine, optional
@@ -25,6 +27,7 @@ from resources.sources import Delivery, Source
 BLOCK_DAYS = 10
 CARRY_IN = timedelta(minutes=61)  # of the day before: the longest memory of a minute aggregate
 GROUP = "market"
+FIRST = {"dagster/priority": "1"}  # a bad trades file is reported before its books are read
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -37,6 +40,7 @@ def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=p.market_days,
         backfill_policy=SINGLE_RUN,
+        op_tags=FIRST,
         group_name=GROUP,
         owners=OWNERS,
         kinds=KINDS,
@@ -48,7 +52,8 @@ def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
         lake: dg.ResourceParam[Lake],
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
-        return _ingest(context.partition_keys, "trades", source.trades, source, lake, progress)
+        asked = available(context.partition_keys, source.tick_days, "trades", "the source")
+        return _ingest(asked, "trades", source.trades, lake, progress)
 
     @dg.asset(
         partitions_def=p.market_days,
@@ -64,25 +69,24 @@ def _ticks(p: Partitions) -> list[dg.AssetsDefinition]:
         lake: dg.ResourceParam[Lake],
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
-        return _ingest(context.partition_keys, "order_book", source.order_book, source, lake, progress)
+        asked = available(context.partition_keys, source.book_days, "order book", "the source")
+        return _ingest(asked, "order_book", source.order_book, lake, progress)
 
     return [trades, order_book]
 
 
 def _ingest(
-    keys: Sequence[str],
+    asked: Mapping[Market, Sequence[date]],
     table: str,
     fetch: Callable[[Market, date], Delivery],
-    source: Source,
     lake: Lake,
     progress: Progress,
 ) -> dg.MaterializeResult:
-    """Fetch the asked days that the source has and write them, block by block, with their quarantine."""
+    """Fetch the asked days and write them, block by block, with their quarantine."""
     receipts: list[Receipt] = []
     notes: list[str] = []
     quarantined = 0
-    for market, asked in days_by_market(keys).items():
-        days = available(source.tick_days(market), asked, market)
+    for market, days in asked.items():
         for block in progress.track(blocks(days), f"{table} {market}"):
             delivered = {day: fetch(market, day) for day in block}
             receipts.append(
@@ -97,16 +101,24 @@ def _ingest(
     return _many(receipts, notes, quarantined=quarantined)
 
 
-def available(has: Sequence[date], asked: Sequence[date], market: Market) -> list[date]:
-    """The asked days that the source has, in order; raises MissingData when it has none of them."""
-    days = sorted(set(has) & set(asked))
-    if not days:
-        found = f"{min(has)} to {max(has)}" if has else "no day at all"
-        raise MissingData(
-            f"{market}: no ticks on {min(asked)} to {max(asked)}, expected at least one of those days; the source "
-            f"has {found}: ask for those days or add files."
-        )
-    return days
+def available(
+    keys: Sequence[str], has: Callable[[Market], Sequence[date]], what: str, where: str
+) -> dict[Market, list[date]]:
+    """The asked days by market, all of which must be there: Dagster turns every asked day green.
+
+    Raises MissingData that names the days `where` has not, before anything is fetched or written.
+    """
+    asked = days_by_market(keys)
+    for market, days in asked.items():
+        known = set(has(market))
+        gone = [day for day in days if day not in known]
+        if gone:
+            found = f"{len(known)} days, {min(known)} to {max(known)}" if known else "no day at all"
+            raise MissingData(
+                f"{market}: no {what} on {len(gone)} of {len(days)} asked days, {min(gone)} to {max(gone)}: expected "
+                f"every asked day, {where} has {found}; ask for days it has, or add the others first."
+            )
+    return asked
 
 
 def blocks(days: Sequence[date]) -> list[Sequence[date]]:
@@ -139,6 +151,7 @@ def _minute_bars(p: Partitions) -> dg.AssetsDefinition:
             dg.AssetDep("trades", partition_mapping=today_and_yesterday),
             dg.AssetDep("order_book", partition_mapping=today_and_yesterday),
         ],
+        automation_condition=when_an_input_is_replaced(),
         group_name=GROUP,
         owners=OWNERS,
         kinds=KINDS,
@@ -150,8 +163,10 @@ def _minute_bars(p: Partitions) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
         receipts = []
-        for market, asked in days_by_market(context.partition_keys).items():
-            days = available(_tick_days(lake, market), asked, market)
+        asked = available(
+            context.partition_keys, partial(_tick_days, lake), "stored trades and no order book", "the lake"
+        )
+        for market, days in asked.items():
             for block in progress.track(blocks(days), f"minute_bars {market}"):
                 built = {day: minutes_of_day(lake, market, day) for day in block}
                 receipts.append(lake.replace_many("minute_bars", built, {"market": str(market)}))

@@ -19,7 +19,14 @@ def stages() -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             "ingest_ticks",
             selection=dg.AssetSelection.assets("trades", "order_book", "minute_bars"),
-            description="Ticks of the asked days and markets, and the minute bars they make.",
+            description="Trades and books of the asked days and markets, and the minute bars they make; every asked "
+            "day needs both. Read a day again and its minute bars follow here; those of the day after, which read its "
+            "last 61 minutes, are made again by the automation sensor or by a range that includes that day.",
+        ),
+        dg.define_asset_job(
+            "ingest_trades",
+            selection=dg.AssetSelection.assets("trades", "minute_bars"),
+            description="The same for days of which the source has trades and no book: no book columns then.",
         ),
         dg.define_asset_job("ingest_candles", selection="candles", description="The exchange's own candles."),
         dg.define_asset_job(

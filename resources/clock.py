@@ -1,5 +1,6 @@
 """The only clock. Everything else receives its time as an argument."""
 
+import time
 from datetime import UTC, datetime
 
 
@@ -9,3 +10,7 @@ class Clock:
     def now(self) -> datetime:
         """The present moment."""
         return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; by the monotonic clock, so a step of the wall clock neither shortens nor lengthens it."""
+        time.sleep(seconds)

@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from pipelines.errors import BadSettings, BadSpan
@@ -16,7 +17,7 @@ CHOICE = "TIDEMARK_SETTINGS"
 
 
 def load_settings(environment: Mapping[str, str] | None = None, clock: Clock | None = None) -> Settings:
-    """Settings of this process; raises BadSettings, or BadSpan for a universe in the future, with one sentence."""
+    """Settings of this process; raises BadSettings, or BadSpan for a universe that reaches into the future."""
     environment = os.environ if environment is None else environment
     path = Path(environment.get(CHOICE) or "settings.toml")
     if not path.is_file():
@@ -29,16 +30,22 @@ def load_settings(environment: Mapping[str, str] | None = None, clock: Clock | N
         for name, value in sorted(environment.items())
         if name.startswith(PREFIX) and name != CHOICE
     }
-    return _begun(parse(path.read_text(encoding="utf-8"), overrides, str(path)), clock or Clock())
+    return _recorded(parse(path.read_text(encoding="utf-8"), overrides, str(path)), clock or Clock())
 
 
-def _begun(settings: Settings, clock: Clock) -> Settings:
-    """The settings, unless their universe has not begun: nobody has recorded a single bar of it."""
-    start, now = settings.universe.span[0], clock.now()
+def _recorded(settings: Settings, clock: Clock) -> Settings:
+    """The settings, unless their universe has days that nobody has recorded a single bar of: today is the last."""
+    (start, end), now = settings.universe.span, clock.now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     if start > now:
         raise BadSpan(
             f"universe.start {start:%Y-%m-%d} is in the future: expected a day up to today, {now:%Y-%m-%d} UTC; "
             "choose an earlier start."
+        )
+    if end > midnight:
+        raise BadSpan(
+            f"universe.end {end:%Y-%m-%d} is in the future: expected at most {midnight:%Y-%m-%d}, the day after "
+            f"today, found a day that has not begun on {now:%Y-%m-%d} UTC; choose an earlier end."
         )
     return settings
 

@@ -81,7 +81,7 @@ def _recording(settings: Settings, source: Source, lake: Lake, market: Market) -
             f"{minutes['open_time'][-1]:%Y-%m-%d %H:%M}: {minutes.height:,} minutes, "
             f"{minutes['trades'].sum():,} trades, {minutes['late'].sum():,} late events dropped, "
             f"{minutes['crossed'].sum():,} crossed book states left out; "
-            "the first and last minute of a recording hold only what was recorded of them",
+            "the first and last minute of a recording hold only what was recorded (a candle wins)",
         )
     )
     return notes + _clock(lake, market)

@@ -1,6 +1,6 @@
 """Which runs the road is made of: partitions that the source can fill, in the order they must run. None runs here."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -35,15 +35,27 @@ class Launch:
 
 
 def tick_launches(settings: Settings, source: Source) -> list[Launch]:
-    """One range of days per market that has ticks."""
+    """One range per market and unbroken run of days with trades: `ingest_ticks` with books, else `ingest_trades`."""
     launches = []
     for symbol in settings.universe.symbols:
-        days = _days(settings, source, symbol.primary)
-        if days:
-            launches.append(
-                Launch("ingest_ticks", f"{min(days)}|{symbol.primary}", f"{max(days)}|{symbol.primary}")
-            )
+        market = symbol.primary
+        days, books = _days(settings, source, market), set(source.book_days(Market.parse(market)))
+        for run in unbroken(days, books):
+            job = "ingest_ticks" if run[0] in books else "ingest_trades"
+            launches.append(Launch(job, f"{run[0]}|{market}", f"{run[-1]}|{market}"))
     return launches
+
+
+def unbroken(days: Sequence[date], books: Set[date]) -> list[list[date]]:
+    """Ascending days cut into runs of consecutive days, all with a book or all without."""
+    runs: list[list[date]] = []
+    for day in days:
+        last = runs[-1][-1] if runs else None
+        if last is not None and (day - last).days == 1 and (day in books) == (last in books):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return runs
 
 
 def _days(settings: Settings, source: Source, market: str) -> list[date]:

@@ -34,7 +34,12 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
 
 
 def every_minute(settings: Settings) -> dg.ScheduleDefinition:
-    """Brings every following session up to date; a replaying one is launched by hand."""
+    """Brings every following session up to date; a replaying one is launched by hand.
+
+    The run begins at the minute and waits in it for the bar that is due (`assets.paper_feed.await_bar`). Nobody here
+    fetches bars: a session only enters when somebody has ingested the bar by max(10 % of it, 5 s) after it is usable,
+    which for 1m is 9 s after its close.
+    """
 
     @dg.schedule(
         name="follow_bars",
@@ -42,7 +47,7 @@ def every_minute(settings: Settings) -> dg.ScheduleDefinition:
         cron_schedule="* * * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Once a minute, for every session with mode = follow.",
+        description="Once a minute, for every session with mode = follow: decides the bar that is due once it is in.",
     )
     def follow_bars(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         minute = context.scheduled_execution_time.strftime("%Y-%m-%dT%H:%M")

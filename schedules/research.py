@@ -39,7 +39,10 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
         jobs=jobs.build(),
         schedules=[weekly.build(recipe, models.partitions_of(recipe, p)) for recipe in RECIPES],
         sensors=[
-            *(gate_sensor.build(recipe) for recipe in RECIPES),
+            *(
+                gate_sensor.build(recipe, models.partitions_of(recipe, p), settings.paths.root)
+                for recipe in RECIPES
+            ),
             dg.AutomationConditionSensorDefinition(
                 "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
             ),

@@ -31,7 +31,7 @@ from resources.sources.opening import open_source
 from schedules import launches
 from schedules.data_notes import data_notes, data_tables
 from schedules.launches import Launch, bar_partitions, tick_launches
-from schedules.summary import summarise
+from schedules.summary import Said, last_said, summarise
 
 __all__ = ["SILENT", "Road", "bar_partitions", "main", "quiet", "tick_launches", "travel"]
 
@@ -134,6 +134,16 @@ def travel(road: Road) -> list[str]:
     return [launch.slot for launch in judged]
 
 
+def paper_results(road: Road) -> dict[str, Said]:
+    """What this road's run of each session said of itself; a run that failed says why, not what an older one said."""
+    failed = {launch: {"status": f"failed: {why}"} for launch, why in [*road.left_out, *road.failures]}
+    return {
+        session.name: failed.get(Launch("trade_on_paper", session.name))
+        or last_said(road.instance, session.name)
+        for session in road.settings.sessions
+    }
+
+
 def _promotable(road: Road, launch: Launch) -> bool:
     stored = road.registry.load_scorecard(launch.slot)
     return stored is not None and bool(json.loads(stored)["promotable"])
@@ -177,6 +187,7 @@ def _tell(road: Road, judged: Sequence[str]) -> None:
         settings,
         road.registry,
         judged,
+        paper_results(road),
         [*data_notes(settings, road.source(), lake), *road.notes()],
         data_tables(settings, lake),
         f"{Clock().now():%Y-%m-%d %H:%M} UTC",

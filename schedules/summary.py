@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 from rich.console import Console
 
@@ -18,22 +19,29 @@ from resources.journal import JournalReader
 from resources.registry import Registry
 from schedules.verdict_lines import print_verdicts
 
+Said = Mapping[str, Any]
+"""What a paper run said of itself: `status`, `new_bars`, and `reasons` by symbol why it was not traded as it could."""
+
 
 def summarise(
     console: Console,
     settings: Settings,
     registry: Registry,
     slots: Sequence[str],
+    said: Mapping[str, Said],
     notes: Sequence[tuple[str, str]],
     tables: Sequence[Mapping[str, Any]],
     made: str,
 ) -> Path:
-    """Print the verdicts, pointers and sessions; write the HTML report and return its path."""
+    """Print the verdicts, pointers and sessions; write the HTML report and return its path.
+
+    `said`: by session, what the run that is told about said of itself.
+    """
     records = [record for slot in slots if (record := _record(registry, slot)) is not None]
-    sessions = [session_result(settings, session.name) for session in settings.sessions]
+    sessions = [session_result(settings, session.name, said[session.name]) for session in settings.sessions]
     print_verdicts(console, records)
     console.print(_holdout_line(settings.training.holdout_days), highlight=False)
-    for line in [*pointer_lines(registry, slots), *(_session_line(s) for s in sessions)]:
+    for line in [*pointer_lines(registry, slots), *(line for s in sessions for line in session_lines(s))]:
         console.print(line, highlight=False, markup=False)
     path = Path(settings.paths.reports) / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +67,10 @@ def _for_report(session: dict[str, Any]) -> dict[str, Any]:
     shown = {
         key: f"{value:,.2f}" if isinstance(value, float) and key != "return" else value
         for key, value in session.items()
-        if key not in ("name", "equity", "return")
+        if key not in ("name", "equity", "return", "reasons")
     }
+    if session["reasons"]:
+        shown["reasons"] = "; ".join(f"{symbol}: {why}" for symbol, why in session["reasons"].items())
     if "return" in session:
         shown["return"] = f"{session['return']:+.2%}"
     return {"name": session["name"], "summary": shown, "equity": session["equity"]}
@@ -120,20 +130,33 @@ def pointer_lines(registry: Registry, slots: Sequence[str]) -> list[str]:
     )
 
 
-def session_result(settings: Settings, name: str) -> dict[str, Any]:
-    """What a session's journal holds, as plain values; `status` says why when there is nothing."""
-    path = Path(settings.paths.artifacts) / "journals" / f"{name}.db"
+def last_said(instance: dg.DagsterInstance, name: str) -> Said:
+    """The metadata of a session's newest materialisation; raises MissingData when it has none."""
+    records = dg.AssetRecordsFilter(asset_key=dg.AssetKey("paper_session"), asset_partitions=[name])
+    newest = instance.fetch_materializations(records, limit=1).records
+    found = newest[0].asset_materialization if newest else None
+    if found is None:
+        raise MissingData(f"paper session {name} was never run: expected a run of it; launch trade_on_paper.")
+    return {key: value.value for key, value in found.metadata.items()}
+
+
+def session_result(settings: Settings, name: str, said: Said) -> dict[str, Any]:
+    """What the run said, and what the session's journal holds after it and all runs before, as plain values."""
     session = settings.session(name)
+    result = {
+        "name": name,
+        "status": said["status"],
+        "reasons": dict(said.get("reasons", {})),
+        "capital": session.capital,
+        "equity": [],
+    }
     try:
-        with JournalReader(path) as journal:
+        with JournalReader(Path(settings.paths.artifacts) / "journals" / f"{name}.db") as journal:
             equity, fills, decisions = journal.equity(), journal.fills(), journal.decisions()
-    except MissingData:
-        return {
-            "name": name,
-            "status": "no order: nothing was promoted for it to obey",
-            "capital": session.capital,
-            "equity": [],
-        }
+    except MissingData:  # nothing was ever decided; the status says why
+        return result
+    if equity.is_empty():
+        return result
     config = SessionConfig(name, session.symbols, session.timeframe, 1, capital=session.capital)
     total = total_equity(equity, config)
     daily = total.group_by(pl.col("open_time").dt.date().alias("day"), maintain_order=True).agg(
@@ -141,9 +164,8 @@ def session_result(settings: Settings, name: str) -> dict[str, Any]:
     )
     last = float(total["equity"][-1])
     return {
-        "name": name,
-        "status": "traded",
-        "capital": session.capital,
+        **result,
+        "new_bars": said.get("new_bars", 0),
         "decisions": decisions.height,
         "fills": fills.height,
         "last": last,
@@ -152,10 +174,13 @@ def session_result(settings: Settings, name: str) -> dict[str, Any]:
     }
 
 
-def _session_line(session: dict[str, Any]) -> str:
-    if not session["equity"]:
-        return f"paper session {session['name']}: {session['status']}"
-    return (
-        f"paper session {session['name']}: {session['decisions']} decisions, {session['fills']} fills, "
-        f"equity {session['last']:,.2f} of {session['capital']:,.2f} ({session['return']:+.2%})"
-    )
+def session_lines(session: Mapping[str, Any]) -> list[str]:
+    """The run's status, its journal if it has one, and each symbol's reason on a line of its own."""
+    line = f"paper session {session['name']}: {session['status']}"
+    if session["equity"]:
+        line += (
+            f"; {session['new_bars']} new bars, in its journal {session['decisions']} decisions, "
+            f"{session['fills']} fills, equity {session['last']:,.2f} of {session['capital']:,.2f} "
+            f"({session['return']:+.2%})"
+        )
+    return [line, *(f"    {symbol}: {why}" for symbol, why in session["reasons"].items())]

@@ -1,4 +1,4 @@
-"""Which evidence makes a bar: ticks first, then the venue's own candle, else no row. Aggregation lives in bars.py."""
+"""Which evidence makes a bar: ticks of whole minutes, then the venue's candle, else no row. Aggregation: bars/."""
 
 import polars as pl
 

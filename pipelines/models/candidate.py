@@ -45,8 +45,9 @@ class Fit:
 class Candidate:
     """A fitted bundle not yet promoted.
 
-    `forecasts`: out-of-sample, with columns symbol, open_time, p_down, p_neutral, p_up, sigma, expected,
-    fold, label, y, clim_down, clim_neutral, clim_up (class shares of that fold's training rows).
+    `forecasts`: out-of-sample, of every bar of the test spans that a session would forecast, with columns
+    symbol, open_time, p_down, p_neutral, p_up, sigma, expected, fold, label, y (null where the outcome is
+    unknown), clim_down, clim_neutral, clim_up (class shares of that fold's training rows).
     """
 
     bundle: Bundle

@@ -108,7 +108,8 @@ def forecast_frame(
 def judged(frame: pl.DataFrame, rows: pl.DataFrame, fold: int, shares: Sequence[float]) -> pl.DataFrame:
     """A forecast frame made out of sample: with fold, label, y and the climatology of that fold's training rows.
 
-    `rows`: label and y of the same rows; `shares`: of DOWN, NEUTRAL and UP in training.
+    `rows`: label and y of the same rows, null where the outcome is unknown; `shares`: of DOWN, NEUTRAL and UP
+    in training.
     """
     climatology = (
         pl.lit(share).alias(name)
@@ -118,7 +119,11 @@ def judged(frame: pl.DataFrame, rows: pl.DataFrame, fold: int, shares: Sequence[
 
 
 def skill(forecasts: pl.DataFrame) -> dict[str, float]:
-    """Out-of-sample loss beside the climatology's, accuracy beside always naming the commonest class."""
+    """Out-of-sample loss beside the climatology's, accuracy beside always naming the commonest class.
+
+    Only of the forecasts whose label is known.
+    """
+    forecasts = forecasts.filter(pl.col("label").is_not_null())
     labels = forecasts["label"].to_numpy()
     probabilities = forecasts.select("p_down", "p_neutral", "p_up").to_numpy()
     climatology = forecasts.select("clim_down", "clim_neutral", "clim_up").to_numpy()

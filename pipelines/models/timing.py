@@ -32,7 +32,6 @@ class TimingConfig:
 
     max_windows: int = 6000  # training windows over all symbols; more are thinned by a regular stride
     max_validation_windows: int = 2000  # the same for the validation slice
-    max_test_windows: int = 6000  # the same for the out-of-sample forecasts
     train_share: float = 0.7  # of the time, before the test
     validation_share: float = 0.2  # of the training part, its end: early stop and temperature
     scaler_windows: int = 10_000  # sampled for the scaler, from the unthinned training windows
@@ -72,11 +71,9 @@ def fit_timing(
     require_every_class(rows["label"].to_numpy(), recipe("timing").label_rule, f"{spec.name} training")
     progress("scaler", 0.0)
     encode = _inputs(data, feature_set.names, config)
-    trained = train(data.windows(training), data.windows(validation), encode, config.loop, progress)
+    trained = train(data.labelled(training), data.labelled(validation), encode, config.loop, progress)
     means = _means(rows, reach)
-    progress("out-of-sample forecasts", 0.9)
-    test = data.parts("test", config.max_test_windows)
-    forecasts = _forecasts(data, test, trained, encode, means, config.loop.threads)
+    forecasts = _forecasts(data, trained, encode, means, config.loop.threads, progress)
     fits = _fits(data, validation)
     fitted = Fitted(
         recipe="timing",
@@ -111,7 +108,7 @@ def _require_windows(training: Parts, validation: Parts, name: str) -> None:
 
 
 def _inputs(data: TimingData, names: tuple[str, ...], config: TimingConfig) -> Inputs:
-    whole = [part.windows for part in data.windows(data.parts("train"))]
+    whole = [data.windows(symbol, rows) for symbol, rows in data.parts("train").items()]
     scaler = fit_scaler(whole, names, config.scaler_windows, config.scaler_positions, config.loop.seed)
     return Inputs(names, scaler)
 
@@ -122,15 +119,22 @@ def _means(rows: pl.DataFrame, horizon: int) -> tuple[float, ...]:
 
 
 def _forecasts(
-    data: TimingData, test: Parts, trained: Trained, encode: Inputs, means: tuple[float, ...], threads: int
+    data: TimingData,
+    trained: Trained,
+    encode: Inputs,
+    means: tuple[float, ...],
+    threads: int,
+    progress: Progress,
 ) -> pl.DataFrame:
-    """Out-of-sample forecast frame of the test windows, fold 0, in the order of symbol and time."""
+    """Out-of-sample forecast frame of every test window, fold 0, in the order of symbol and time."""
     from pipelines.models.patch_transformer import from_bytes
 
     network = from_bytes(trained.weights, trained.architecture)
-    frames = []
-    for (symbol, rows), part in zip(test.items(), data.windows(test), strict=True):
-        chances = trained.calibrator.apply(forward(network, [part], encode, threads))
+    frames: list[pl.DataFrame] = []
+    test = data.test()
+    for symbol, rows in test.items():
+        progress(f"out-of-sample forecasts of {symbol}", 0.9 + 0.1 * len(frames) / len(test))
+        chances = trained.calibrator.apply(forward(network, [data.windows(symbol, rows)], encode, threads))
         frame = prob.forecast_frame(
             symbol, rows["open_time"], chances, rows["sigma"].to_numpy(), means, data.split.horizon
         )
@@ -174,5 +178,5 @@ def _metrics(
 
 def _example(data: TimingData, parts: Mapping[str, pl.DataFrame]) -> np.ndarray[Any, np.dtype[np.float32]]:
     """The last windows (B, T, F) of the first symbol that has any in those parts."""
-    windows = next(part.windows for part in data.windows(parts) if len(part.windows))
+    windows = next(data.windows(symbol, rows) for symbol, rows in parts.items() if rows.height)
     return windows.batch(np.arange(max(0, len(windows) - EXAMPLES), len(windows)))

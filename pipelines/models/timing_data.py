@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadData
 from pipelines.models.recipes import recipe
+from pipelines.models.served import served
 from pipelines.models.timing_loop import Part
 from pipelines.models.timing_split import Split, split, stride_for
 from pipelines.sequences.folds import LEAST_TRAINING, n_independent, require_evidence
@@ -32,6 +33,7 @@ class TimingData:
     """Index and matrix per symbol, in the order of the symbols' names."""
 
     indexes: dict[str, pl.DataFrame]
+    served: dict[str, pl.DataFrame]  # what a session would forecast, with or without a label
     matrices: dict[str, NDArray[np.float32]]
     split: Split
     excluded: dict[str, str]  # symbol and why
@@ -42,13 +44,18 @@ class TimingData:
         stride = 1 if most is None else stride_for(whole, most)
         return {symbol: rows.gather_every(stride) for symbol, rows in whole.items()}
 
-    def windows(self, parts: Mapping[str, pl.DataFrame]) -> list[Part]:
-        """The windows and classes of those rows, symbol by symbol."""
+    def test(self) -> dict[str, pl.DataFrame]:
+        """Rows per symbol that are forecast out of sample: every one, because a session trades every bar."""
+        return {symbol: self.split.part(rows, "test") for symbol, rows in self.served.items()}
+
+    def windows(self, symbol: str, rows: pl.DataFrame) -> Windows:
+        """The windows that end in those rows of a symbol."""
+        return Windows(self.matrices[symbol], rows["row"].to_numpy(), self.split.spec.bars)
+
+    def labelled(self, parts: Mapping[str, pl.DataFrame]) -> list[Part]:
+        """The windows and classes of rows of the indexes, symbol by symbol."""
         return [
-            Part(
-                Windows(self.matrices[symbol], rows["row"].to_numpy(), self.split.spec.bars),
-                rows["label"].to_numpy().astype(np.int64),
-            )
+            Part(self.windows(symbol, rows), rows["label"].to_numpy().astype(np.int64))
             for symbol, rows in parts.items()
         ]
 
@@ -73,9 +80,8 @@ def prepare(
     does not fit its table.
     """
     ends = until if isinstance(until, Mapping) else dict.fromkeys(tables, until)
-    indexes = {
-        symbol: _index(*tables[symbol], spec, horizon, names, ends[symbol]) for symbol in sorted(tables)
-    }
+    both = {symbol: _rows(*tables[symbol], spec, horizon, names, ends[symbol]) for symbol in sorted(tables)}
+    indexes = {symbol: rows for symbol, (rows, _) in both.items()}
     first = split(indexes, spec, horizon, *shares)
     found = {
         symbol: n_independent(first.part(rows, "before test"), horizon) for symbol, rows in indexes.items()
@@ -90,22 +96,28 @@ def prepare(
         test_n = n_independent(pl.concat([first.part(rows, "test") for rows in indexes.values()]), horizon)
         require_evidence(max(found.values()), test_n)
     cut = split(kept, spec, horizon, *shares)
-    data = TimingData(kept, {s: _matrix(s, tables[s][0], names, matrices) for s in kept}, cut, excluded)
+    asked = {symbol: both[symbol][1] for symbol in kept}
+    data = TimingData(
+        kept, asked, {s: _matrix(s, tables[s][0], names, matrices) for s in kept}, cut, excluded
+    )
     require_evidence(data.independent("before test"), data.independent("test"))
     return data
 
 
-def _index(
+def _rows(
     features: pl.DataFrame,
     bars: pl.DataFrame,
     spec: SequenceSpec,
     horizon: int,
     names: tuple[str, ...],
     until: datetime | None,
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows with a label, and all that a session would forecast."""
     outcome = labels(bars, spec.timeframe, horizon, recipe("timing").label_rule)
     found = index(features, outcome, spec, names)
-    return found if until is None else found.filter(pl.col("known_until") <= until)
+    if until is not None:
+        found = found.filter(pl.col("known_until") <= until)
+    return found, served(features, outcome, spec, names, found)
 
 
 def _matrix(

@@ -90,6 +90,7 @@ def train(
         network, config.learning_rate, config.weight_decay, steps, config.threads, config.seed
     )
     known = np.concatenate([part.classes for part in validation])
+    held_back = [part.windows for part in validation]
     climatology = log_loss(np.tile(shares, (known.size, 1)), known)
     best, keep, epochs = climatology, trainer.snapshot(), []
     rng = np.random.default_rng(config.seed)
@@ -100,24 +101,28 @@ def train(
             losses.append(trainer.step(*_gather(training, batch, inputs)))
             done += 1
             progress(f"epoch {epoch + 1} of {config.epochs}, loss {losses[-1]:.4f}", 0.9 * done / steps)
-        seen = log_loss(softmax(forward(network, validation, inputs, config.threads)), known)
+        seen = log_loss(softmax(forward(network, held_back, inputs, config.threads)), known)
         epochs.append({"train": float(np.mean(losses)), "validation": seen, "climatology": climatology})
         if seen < best:
             best, keep = seen, trainer.snapshot()
     keep()
-    calibrator = fit_calibrator(forward(network, validation, inputs, config.threads), known, shares)
+    calibrator = fit_calibrator(forward(network, held_back, inputs, config.threads), known, shares)
     return Trained(torch_file.to_bytes(network), architecture, calibrator, shares, epochs)
 
 
-def forward(network: Any, parts: Sequence[Part], inputs: Inputs, threads: int) -> NDArray[np.float64]:
-    """Logits (W, 3) of the windows of all parts, in their order."""
+def forward(network: Any, parts: Sequence[Windows], inputs: Inputs, threads: int) -> NDArray[np.float64]:
+    """Logits (W, 3) of the windows of all parts, in their order.
+
+    In batches of `CHUNK`, which stay in the processor's cache while they are encoded: batches of 256 windows
+    of 800 bars take twice as long a window.
+    """
     from pipelines.models.patch_transformer import logits
 
     found = [np.zeros((0, 3))]
     for part in parts:
-        for first in range(0, len(part.windows), CHUNK):
-            which = np.arange(first, min(first + CHUNK, len(part.windows)))
-            found.append(logits(network, inputs(part.windows.batch(which)), threads))
+        for first in range(0, len(part), CHUNK):
+            which = np.arange(first, min(first + CHUNK, len(part)))
+            found.append(logits(network, inputs(part.batch(which)), threads))
     return np.concatenate(found)
 
 

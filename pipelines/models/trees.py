@@ -106,9 +106,9 @@ def fit_boosted_trees(
 
 
 def _judge(problem: Problem, fold: Fold, number: int, symbol: str) -> tuple[pl.DataFrame, _Model]:
-    """Out-of-sample forecasts of one fold's test rows, and the model that made them."""
+    """Out-of-sample forecasts of every bar of one fold's test that a session would forecast, and their model."""
     train = between(problem.rows, fold.train_start, fold.train_end)
-    test = between(problem.rows, fold.test_start, fold.test_end)
+    test = between(problem.served, fold.test_start, fold.test_end)
     model = _fit(problem, train, fold.test_start, f"fold {number}")
     chances = model.forecast(inputs_of(problem, test), problem.config.threads)
     frame = prob.forecast_frame(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipelines.errors import NotEnoughEvidence
 from pipelines.features import FeatureSet, encoding
 from pipelines.models.recipes import recipe
+from pipelines.models.served import served
 from pipelines.sequences.folds import LEAST_TRAINING, Fold, n_independent, require_evidence, walk_forward
 from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
@@ -60,10 +61,11 @@ class TreesConfig:
 
 @dataclass(frozen=True)
 class Problem:
-    """Encoded rows (N, F) with their index frame of N rows, and what they mean."""
+    """Encoded inputs (S, F) of the S bars that a session would forecast, and the rows of them that may train."""
 
     inputs: Array
-    rows: pl.DataFrame
+    served: pl.DataFrame  # S rows, one an input; label and y are null where the outcome is unknown
+    rows: pl.DataFrame  # the index: N ≤ S rows, all with a label
     timeframe: str
     horizon: int
     rule: str
@@ -79,14 +81,16 @@ def prepare(
     horizon: int,
     config: TreesConfig,
 ) -> Problem:
-    """Labels, index and encoded inputs of one symbol, up to `until`."""
+    """Labels, index and encoded inputs of one symbol, up to `until`; `features` and `bars` are row by row the same."""
     rule = recipe("boosted_trees").label_rule
     outcome = labels(bars, timeframe, horizon, rule)
-    rows = index(features, outcome, tabular(timeframe, horizon), feature_set.names)
+    spec = tabular(timeframe, horizon)
+    rows = index(features, outcome, spec, feature_set.names)
     if until is not None:
         rows = rows.filter(pl.col("known_until") <= until)
-    taken = features.select("open_time", *feature_set.names)[rows["row"]]
-    return Problem(encoding.tabular(taken, feature_set.names), rows, timeframe, horizon, rule, config)
+    asked = served(features, outcome, spec, feature_set.names, rows)
+    taken = features.select("open_time", *feature_set.names)[asked["row"]]
+    return Problem(encoding.tabular(taken, feature_set.names), asked, rows, timeframe, horizon, rule, config)
 
 
 def folds_of(problem: Problem) -> list[Fold]:
@@ -106,8 +110,8 @@ def folds_of(problem: Problem) -> list[Fold]:
 
 
 def inputs_of(problem: Problem, rows: pl.DataFrame) -> Array:
-    """Encoded inputs (M, F) of a selection of the problem's rows."""
-    at = np.searchsorted(problem.rows["row"].to_numpy(), rows["row"].to_numpy())
+    """Encoded inputs (M, F) of a selection of the problem's served rows."""
+    at = np.searchsorted(problem.served["row"].to_numpy(), rows["row"].to_numpy())
     return problem.inputs[at]
 
 

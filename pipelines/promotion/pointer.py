@@ -59,8 +59,14 @@ class Pointer:
         return json.dumps(asdict(self), sort_keys=True, allow_nan=False).encode() + b"\n"
 
     def succeeding(self, before: "Pointer | None", generation: int) -> "Pointer":
-        """The same pointer as the given generation after `before`."""
-        return replace(self, generation=generation, previous=before.sha256 if before else None)
+        """The same pointer as the given generation after `before`.
+
+        `previous` is always another bundle than this one: a record that is written once more, because the
+        one of `before` is torn, keeps what `before` could be rolled back to.
+        """
+        again = before is not None and before.sha256 == self.sha256
+        previous = None if before is None else before.previous if again else before.sha256
+        return replace(self, generation=generation, previous=previous)
 
 
 def rolled_back(current: Pointer, target: Pointer, promoted_at: str) -> Pointer:

@@ -8,9 +8,19 @@ LATE_SHARE = 0.1  # of a bar
 LATE_LEAST = timedelta(seconds=5)
 
 
+def usable_at(open_time: datetime, length: timedelta) -> datetime:
+    """When the bar that opened at `open_time` may be decided on: its close plus the grace of its events."""
+    return open_time + length + GRACE
+
+
+def deadline(open_time: datetime, length: timedelta) -> datetime:
+    """The last moment at which a decision on the bar may still enter: max(10 % of it, 5 s) after it is usable."""
+    return usable_at(open_time, length) + max(LATE_SHARE * length, LATE_LEAST)
+
+
 def is_late(open_time: datetime, length: timedelta, now: datetime) -> bool:
-    """Whether a decision on the bar that opened at `open_time` is older than max(10 % of the bar, 5 s) past usable.
+    """Whether a decision at `now` on the bar that opened at `open_time` comes after its deadline.
 
     State catches up over missed bars, entries never do (`honesty-and-reliability.md` 2.6, 5).
     """
-    return now - (open_time + length + GRACE) > max(LATE_SHARE * length, LATE_LEAST)
+    return now > deadline(open_time, length)

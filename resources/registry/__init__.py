@@ -2,6 +2,7 @@
 
     bundles/<sha256>/...                     a bundle and the MANIFEST.json that was written last
     candidates/<slot>/CANDIDATE.json         the newest fit of a slot, or why there is none
+    trials/<slot>.jsonl                      every fit of a slot, one line each, chained
     scorecards/<slot>/<sha256>.json          evidence; CURRENT.json names the newest
     promoted/<slot>/generations/<n>.json     what was promoted, each number once
     promoted/<slot>/LATEST.json              the newest generation, a cache for readers
@@ -13,15 +14,15 @@ What does not live here: who may be promoted (`pipelines.promotion.policy`), wha
 from pathlib import Path
 
 from resources.clock import Clock
-from resources.registry.candidates import Candidates
 from resources.registry.durable import sweep
 from resources.registry.pointers import Pointers, Reading
 from resources.registry.scorecards import Scorecards
+from resources.registry.trials import Trials
 
 __all__ = ["Reading", "Registry"]
 
 
-class Registry(Pointers, Scorecards, Candidates):
+class Registry(Pointers, Scorecards, Trials):
     """Bundles, candidates, scorecards and pointers under one folder; opening it sweeps temporary files a day old."""
 
     def __init__(self, root: Path, clock: Clock | None = None) -> None:

@@ -17,7 +17,10 @@ class Candidates:
     root: Path
 
     def save_candidate(self, slot: str, record: dict[str, Any]) -> None:
-        """Make a record the slot's newest candidate: `{bundle, mlflow_run_id}` or `{refused}`."""
+        """Make a record the slot's newest candidate: `{bundle, mlflow_run_id, trial}` or `{refused, kind, trial}`.
+
+        `trial`: where the ledger of trials.py ended; a refusal repeats the one before, if there was any.
+        """
         folder = self.root / "candidates" / check_slot(slot)
         durable.make_folder(folder)
         durable.replace(folder / NEWEST, json.dumps(record, sort_keys=True).encode())

@@ -1,7 +1,8 @@
 """Pointers on disk: generations that are each won once, and LATEST.json, their cache.
 
 The generation file is the promotion; a kill between it and LATEST.json loses nothing, because readers compare
-both. What does not live here: the records themselves (`pipelines.promotion.pointer`).
+both. The newest number decides: when its record is damaged nothing older is used in its place, since what came
+before may have been withdrawn. What does not live here: the records themselves (`pipelines.promotion.pointer`).
 """
 
 import fcntl
@@ -36,72 +37,76 @@ class Pointers(Bundles):
     def promote(self, slot: str, pointer: Pointer, expected: int | None = None) -> Pointer:
         """Make `pointer` the next generation of a slot; its `generation` and `previous` are filled in here.
 
-        `expected`: the generation the decision was made against (0: none yet). Raises NotPromotable when
-        another promoter has won meanwhile, BadBundle when the bundle is not in the registry or damaged.
+        A bundle that the newest intact generation points to already stays that generation, which is returned
+        unchanged: a new one would point back to itself and leave nothing to roll back to.
+        `expected`: the generation the decision was made against (`newest`; 0: none yet). Raises NotPromotable
+        when another promoter has won meanwhile, BadBundle when the bundle is not in the registry or damaged.
         """
         self.load(pointer.sha256)
-        highest = max(self._generations(slot), default=0)
+        highest = self.newest(slot)
         if expected is not None and expected != highest:
             raise NotPromotable(
                 f"slot {slot} moved on: expected generation {expected}, found {highest};"
                 " judge the candidate against the new champion."
             )
+        current, _ = self._generation(slot, highest)
+        if current is not None and current.sha256 == pointer.sha256:
+            self._refresh(slot)
+            return current
         before = self.read(slot).pointer
         return self._publish(slot, pointer.succeeding(before, highest + 1), before)
 
     def rollback(self, slot: str, promoted_at: str) -> Pointer:
         """A new generation that points to the bundle promoted before the current one.
 
-        Raises MissingData when nothing is promoted, NotPromotable when nothing was before.
+        The current bundle itself may be damaged: its record alone says what came before.
+        Raises MissingData when nothing readable is promoted, NotPromotable when nothing was before.
         """
-        current = self.read(slot).pointer
+        intact, notes = self.read(slot)
+        current = intact or self._newest_record(slot)
         if current is None:
             raise MissingData(
-                f"slot {slot} has no pointer: expected one to roll back; promote a bundle first."
+                f"slot {slot} has no pointer: expected one to roll back, found"
+                f" {' '.join(notes) or 'none'}; promote a bundle first."
             )
         for number in sorted(self._generations(slot), reverse=True):
             pointer, _ = self._generation(slot, number)
             if pointer is not None and pointer.sha256 == current.previous:
-                highest = max(self._generations(slot))
-                record = rolled_back(current, pointer, promoted_at).succeeding(current, highest + 1)
-                return self._publish(slot, record, current)
+                record = rolled_back(current, pointer, promoted_at)
+                return self._publish(slot, record.succeeding(current, self.newest(slot) + 1), intact)
         raise NotPromotable(
             f"slot {slot} cannot be rolled back: expected an intact bundle before generation"
             f" {current.generation}, found {current.previous or 'none'}; promote another bundle."
         )
 
-    def read(self, slot: str) -> Reading:
-        """What a slot points to now, with every referenced byte verified: the highest intact generation.
+    def newest(self, slot: str) -> int:
+        """The highest generation number that was ever seen in a slot, its record intact or not; 0: none."""
+        latest, _ = self._record(self._slot_folder(slot) / LATEST)
+        return max([*self._generations(slot), latest.generation if latest else 0])
 
-        LATEST.json must say the same. Every fault on the way is a note, logged as a warning: a torn or
-        lagging LATEST.json, a damaged record, a damaged bundle. A slot never promoted gives no pointer and
-        no note.
+    def read(self, slot: str) -> Reading:
+        """What a slot points to now, with every referenced byte verified: the newest generation or nothing.
+
+        A torn record of the newest generation is replaced by LATEST.json when that is the same generation and
+        intact. Every fault on the way is a note, logged as a warning: a torn or lagging LATEST.json, a damaged
+        record, a damaged bundle. A slot never promoted gives no pointer and no note.
         """
-        found: Pointer | None = None
-        notes: list[str] = []
-        for number in sorted(self._generations(slot), reverse=True):
-            found, fault = self._generation(slot, number)
-            if found is not None:
-                break
-            notes.append(fault)
-        notes += self._compare_latest(slot, found)
+        path, number = self._slot_folder(slot) / LATEST, self.newest(slot)
+        if number == 0 and not path.exists():
+            return Reading(None, ())
+        found, fault = self._generation(slot, number)
+        latest, torn = self._record(path)
+        if found is None and latest is not None and latest.generation == number:
+            found, _ = self._verified(path)
+        used = f"generation {found.generation} is used" if found else "nothing is used"
+        notes = [fault] if fault else []
+        if torn:
+            notes.append(f"{LATEST} cannot be read ({torn}); {used}.")
+        elif latest != found or fault:
+            notes.append(f"{LATEST} names generation {latest.generation if latest else 'none'}; {used}.")
         for note in notes:
             log.warning("pointer %s: %s", slot, note)
         return Reading(found, tuple(notes))
-
-    def _compare_latest(self, slot: str, found: Pointer | None) -> list[str]:
-        """What LATEST.json says other than the generation that is used."""
-        path = self._slot_folder(slot) / LATEST
-        if found is None and not path.exists():
-            return []
-        used = f"generation {found.generation} is used" if found else "nothing is used"
-        try:
-            latest = parse(durable.read(path), LATEST)
-        except (OSError, BadBundle) as error:
-            return [f"{LATEST} cannot be read ({error}); {used}."]
-        if latest != found:
-            return [f"{LATEST} names generation {latest.generation}; {used}."]
-        return []
 
     def _publish(self, slot: str, record: Pointer, before: Pointer | None) -> Pointer:
         folder = self._slot_folder(slot)
@@ -117,11 +122,10 @@ class Pointers(Bundles):
         return record
 
     def _refresh(self, slot: str) -> None:
-        """Bring LATEST.json up to the highest intact generation; under a lock, so that it never goes back."""
+        """Bring LATEST.json up to the newest generation; under a lock, so that it never goes back."""
         folder = self._slot_folder(slot)
         with _locked(folder / ".lock"):
-            intact = (self._generation(slot, n)[0] for n in sorted(self._generations(slot), reverse=True))
-            pointer = next(filter(None, intact), None)
+            pointer, _ = self._generation(slot, self.newest(slot))
             if pointer is not None:
                 durable.replace(folder / LATEST, pointer.to_json())
 
@@ -132,22 +136,41 @@ class Pointers(Bundles):
         return [int(n.removesuffix(".json")) for n in names if n.removesuffix(".json").isdecimal()]
 
     def _generation(self, slot: str, number: int) -> tuple[Pointer | None, str]:
-        pointer, fault = self._verified(self._slot_folder(slot) / "generations" / f"{number}.json")
+        """The record of a generation with an intact bundle, or None and what is wrong."""
+        pointer, fault = self._verified(self._generation_path(slot, number))
         if pointer is not None and pointer.generation != number:
             return None, f"generation {number} of {slot} calls itself {pointer.generation}; it is not used."
         return pointer, fault
 
+    def _newest_record(self, slot: str) -> Pointer | None:
+        """The record of the newest generation, from its own file or from LATEST.json, whatever its bundle."""
+        number = self.newest(slot)
+        paths = (self._generation_path(slot, number), self._slot_folder(slot) / LATEST)
+        records = (self._record(path)[0] for path in paths)
+        return next((r for r in records if r is not None and r.generation == number), None)
+
+    def _generation_path(self, slot: str, number: int) -> Path:
+        return self._slot_folder(slot) / "generations" / f"{number}.json"
+
     def _verified(self, path: Path) -> tuple[Pointer | None, str]:
         """A record whose bundle is intact, or None and what is wrong."""
+        pointer, fault = self._record(path)
+        if pointer is not None:
+            try:
+                self.load(pointer.sha256)
+            except BadBundle as error:
+                return None, str(error)
+        return pointer, fault
+
+    def _record(self, path: Path) -> tuple[Pointer | None, str]:
+        """A record that can be read, or None and what is wrong."""
         try:
             durable.refuse_links(self.root, path)
-            pointer = parse(durable.read(path), str(path.relative_to(self.root)))
-            self.load(pointer.sha256)
+            return parse(durable.read(path), str(path.relative_to(self.root))), ""
         except OSError as error:
             return None, f"{path.relative_to(self.root)} cannot be read: {error.strerror}."
         except BadBundle as error:
             return None, str(error)
-        return pointer, ""
 
     def _slot_folder(self, slot: str) -> Path:
         folder = self.root / "promoted" / check_slot(slot)

@@ -100,8 +100,11 @@ class FilesSource:
 
     def tick_days(self, market: Market) -> list[date]:
         """UTC days with trades of a market, ascending; scans each file once."""
-        found = self.index.days(self._tick_paths(market, "tardis_trades"))
-        return sorted({day for days in found.values() for day in days})
+        return self._days_of(market, "tardis_trades")
+
+    def book_days(self, market: Market) -> list[date]:
+        """UTC days with snapshots of a market, ascending; scans each file once."""
+        return self._days_of(market, "tardis_book_snapshot_25", "tardis_book_snapshot_5")
 
     def has_candles(self, symbol: str, timeframe: str) -> bool:
         """Whether an entry gives candles of this symbol and timeframe."""
@@ -157,6 +160,10 @@ class FilesSource:
     def _tick_paths(self, market: Market, kind: str) -> list[Path]:
         entries = [entry for entry in self.entries if entry.kind == kind and entry.market == str(market)]
         return sorted({path for entry in entries for path in self._paths(entry)})
+
+    def _days_of(self, market: Market, *kinds: str) -> list[date]:
+        found = self.index.days([path for kind in kinds for path in self._tick_paths(market, kind)])
+        return sorted({day for days in found.values() for day in days})
 
     def _of_day(
         self, market: Market, day: date, kind: str, parse: Callable[[Path], Parsed]

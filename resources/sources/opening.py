@@ -20,11 +20,15 @@ def open_source(settings: Settings, clock: Clock, root: Path = Path()) -> Source
     source, universe = settings.source, settings.universe
     if source.kind == "files":
         return FilesSource(
-            source.files, Path(), clock.now(), cache=root / settings.paths.root / "tick_days.json"
+            source.files, Path(), clock.now(), cache=root / settings.paths.lake / "tick_days.json"
         )
     if source.synthetic is None:
         raise BadSettings("source.kind is 'synthetic' but source.synthetic is missing; add it.")
     claim(root / settings.paths.root, asdict(source.synthetic))
     return SyntheticSource(
-        source.synthetic, tuple(s.symbol for s in universe.symbols), universe.start, universe.end
+        source.synthetic,
+        tuple(s.symbol for s in universe.symbols),
+        universe.start,
+        universe.end,
+        clock.now(),
     )

@@ -53,6 +53,10 @@ class Source(Protocol):
         """UTC days for which the source has trades of a market, ascending; empty when it has none."""
         ...
 
+    def book_days(self, market: Market) -> list[date]:
+        """UTC days for which the source has order-book snapshots of a market, ascending; empty when it has none."""
+        ...
+
     def has_candles(self, symbol: str, timeframe: str) -> bool:
         """Whether the source has candles of its own for this symbol and timeframe."""
         ...

@@ -10,25 +10,32 @@ import polars as pl
 from pipelines.errors import BadSpan, MissingData
 from pipelines.market import synthetic
 from pipelines.market.symbols import Market
-from pipelines.market.timeframes import minutes_of
+from pipelines.market.timeframes import GRACE, length_of, minutes_of
 from resources.sources.source import Delivery
 
 VENUE = "synthetic"
 DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class SyntheticSource:
-    """Ticks, candles and funding of the embedded market for the UTC days [start, end)."""
+    """Ticks, candles and funding of the embedded market for the UTC days [start, end), up to the last closed minute."""
 
     def __init__(
-        self, config: synthetic.SyntheticConfig, symbols: tuple[str, ...], start: date, end: date
+        self,
+        config: synthetic.SyntheticConfig,
+        symbols: tuple[str, ...],
+        start: date,
+        end: date,
+        now: datetime,
     ) -> None:
-        """Raises BadSpan when the span is empty."""
+        """`now`: nothing after the last minute that closed before it is on offer. Raises BadSpan for an empty span."""
         if end <= start:
             raise BadSpan(
                 f"synthetic span {start} to {end} is empty: expected an end after the start; correct it."
             )
         self.config, self.symbols, self.start, self.end = config, symbols, start, end
+        self.closed = (now - GRACE).replace(second=0, microsecond=0)
 
     def trades(self, market: Market, day: date) -> Delivery:
         """Trades of one day; raises MissingData outside the span, or for a market that is not synthetic."""
@@ -39,22 +46,29 @@ class SyntheticSource:
         return self._ticks(synthetic.order_book, market, day)
 
     def candles(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Delivery:
-        """Candles in [start, end) cut to the span; raises MissingData when nothing of it is left."""
+        """Closed candles in [start, end) cut to the span; raises MissingData when nothing of it is left."""
         first, last = self._days(symbol, start, end)
-        return Delivery(
-            _cut(synthetic.candles(self.config, symbol, first, last, timeframe), "open_time", start, end)
-        )
+        end = min(end, self.closed - length_of(timeframe) + MICROSECOND)
+        found = _cut(synthetic.candles(self.config, symbol, first, last, timeframe), "open_time", start, end)
+        if found.is_empty():
+            raise self._missing(f"closed {timeframe} candles of {symbol} from {start:%Y-%m-%d %H:%M}")
+        return Delivery(found)
 
     def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:
         """Hourly funding in [start, end) cut to the span; raises as candles does."""
         first, last = self._days(symbol, start, end)
-        return _cut(synthetic.funding(self.config, symbol, first, last), "time", start, end)
+        return _cut(synthetic.funding(self.config, symbol, first, last), "time", start, min(end, self.closed))
 
     def tick_days(self, market: Market) -> list[date]:
-        """All days of the span for a synthetic market, else none."""
+        """All days of the span that have begun, for a synthetic market, else none."""
         if market.venue != VENUE or market.symbol not in self.symbols:
             return []
-        return [self.start + DAY * number for number in range((self.end - self.start).days)]
+        days = (self.start + DAY * number for number in range((self.end - self.start).days))
+        return [day for day in days if _midnight(day) < self.closed]
+
+    def book_days(self, market: Market) -> list[date]:
+        """The same days: every trade has a book around it."""
+        return self.tick_days(market)
 
     def has_candles(self, symbol: str, timeframe: str) -> bool:
         """True for every timeframe of a symbol on offer."""
@@ -90,12 +104,18 @@ class SyntheticSource:
     ) -> Delivery:
         if day not in self.tick_days(market):
             raise self._missing(f"market {market} on {day}")
-        return Delivery(generate(self.config, market.symbol, day))
+        midnight = _midnight(day)
+        return Delivery(
+            _cut(
+                generate(self.config, market.symbol, day), "time", midnight, min(midnight + DAY, self.closed)
+            )
+        )
 
     def _days(self, symbol: str, start: datetime, end: datetime) -> tuple[date, date]:
         midnight = datetime.combine(end.astimezone(UTC).date(), time(), UTC)
         last = midnight.date() if midnight >= end else midnight.date() + DAY
-        first, last = max(start.astimezone(UTC).date(), self.start), min(last, self.end)
+        begun = (self.closed - MICROSECOND).date() + DAY
+        first, last = max(start.astimezone(UTC).date(), self.start), min(last, self.end, begun)
         if symbol not in self.symbols or first >= last:
             raise self._missing(f"{symbol} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
         return first, last
@@ -104,8 +124,13 @@ class SyntheticSource:
         return MissingData(
             f"the synthetic market has nothing for {what}: expected a symbol of {', '.join(self.symbols)} "
             "on venue "
-            f"{VENUE} within {self.start} to {self.end}; ask for that, or change its span in the settings."
+            f"{VENUE} within {self.start} to {self.end} and before {self.closed:%Y-%m-%d %H:%M} UTC; ask for that, or "
+            "change its span in the settings."
         )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _cut(frame: pl.DataFrame, time_name: str, start: datetime, end: datetime) -> pl.DataFrame:

@@ -38,11 +38,16 @@ def near(path: Path, day: date) -> bool:
 
 @dataclass
 class TickIndex:
-    """Days by file, remembered by size and modification time, in a JSON file when one is given."""
+    """Days by file, remembered by size and modification time, in a JSON file when one is given.
+
+    The JSON file is written only into a folder that exists: it lies in the lake, and input that was refused
+    before anything was ingested must leave nothing behind.
+    """
 
     now: datetime
     cache: Path | None = None
     known: dict[str, tuple[str, list[date]]] = field(default_factory=dict)
+    unsaved: bool = False
 
     def __post_init__(self) -> None:
         if self.cache is not None and self.cache.is_file():
@@ -55,25 +60,25 @@ class TickIndex:
     def days(self, paths: list[Path]) -> dict[Path, list[date]]:
         """UTC days with rows, ascending, for each file; scans those that are new or changed.
 
-        Raises BadData for a file that cannot be unpacked, is empty, or has no timestamp column.
+        Raises BadData for a file that cannot be unpacked, is empty, or has no timestamp column or none of its days.
         """
-        found, fresh = {}, False
+        found = {}
         for path in paths:
             state = path.stat()
             stamp = f"{state.st_size}-{state.st_mtime_ns}"
             if self.known.get(str(path), ("", []))[0] != stamp:
                 self.known[str(path)] = (stamp, scan_days(path, window_of(path, self.now)))
-                fresh = True
+                self.unsaved = True
             found[path] = self.known[str(path)][1]
-        if fresh and self.cache is not None:
+        if self.unsaved and self.cache is not None and self.cache.parent.is_dir():
             self._store(self.cache)
+            self.unsaved = False
         return found
 
     def _store(self, cache: Path) -> None:
         text = json.dumps(
             {name: (stamp, [day.isoformat() for day in days]) for name, (stamp, days) in self.known.items()}
         )
-        cache.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=cache.parent, prefix=cache.name)
         with os.fdopen(handle, "w") as file:
             file.write(text)
@@ -104,4 +109,10 @@ def scan_days(path: Path, window: tuple[datetime, datetime]) -> list[date]:
         ) from None
     times = stamps["timestamp"].cast(pl.Int64, strict=False).cast(UTC_US)
     inside = times.filter(times.is_between(window[0], window[1], closed="left"))
+    if len(times) and inside.is_empty():
+        raise BadData(
+            f"file {path} has no timestamp from {window[0]:%Y-%m-%d} to {window[1]:%Y-%m-%d %H:%M} UTC in "
+            f"{len(times)} rows: expected microseconds since 1970 near the day of its name, found first "
+            f"{stamps['timestamp'][0]!r}; check its columns and units."
+        )
     return [day for day in inside.dt.date().unique().sort() if day is not None]

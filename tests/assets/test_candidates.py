@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from assets.promotion import judged
 from assets.scorecards import as_record
 from pipelines.gates.declaration import Verdict
 from tests.assets.world import World, checks, materialised, metadata, why
@@ -35,10 +37,10 @@ def test_too_little_data_is_a_green_run_with_a_red_check(refused: World) -> None
     card = metadata(result, "scorecard/boosted_trees")
     assert card["promotable"] is False
     assert sentence in card["reasons"]
-    assert refused.registry.candidate(MINUTE_SLOT) == {"refused": sentence}
+    assert refused.registry.candidate(MINUTE_SLOT) == {"refused": sentence, "kind": "effective_sample"}
     stored = json.loads(refused.registry.load_scorecard(MINUTE_SLOT) or b"")
     assert stored["scorecard"] is None  # no skill figure of too little evidence is ever shown
-    assert [v["passed"] for v in stored["verdicts"]] == [False]
+    assert [(v["gate"], v["passed"]) for v in stored["verdicts"]] == [("effective_sample", False)]
 
 
 def test_a_refused_window_is_a_green_run_too(refused: World) -> None:
@@ -86,25 +88,57 @@ def passing(world: World) -> list[Verdict]:
 def scorecard(world: World, bundle: str, found: list[Verdict]) -> str:
     """Store a scorecard of those verdicts on that bundle."""
     candidate = {"bundle": bundle, "mlflow_run_id": "run"}
-    record = as_record("boosted_trees", "BTC-USD|1h", candidate, None, found, world.settings.gates)
+    record = as_record("boosted_trees", "BTC-USD|1h", candidate, None, found, world.settings)
     record["scorecard"] = {"end": "2026-02-01T00:00:00+00:00"}
     return world.registry.save_scorecard(SLOT, json.dumps(record, sort_keys=True).encode())
 
 
-def test_a_candidate_whose_required_verdicts_pass_is_promoted_once_a_run(world: World, zoo: Zoo) -> None:
+def test_a_candidate_whose_required_verdicts_pass_is_promoted_once(world: World, zoo: Zoo) -> None:
+    """A second run of the same bundle leaves the generation, and with it what can be rolled back to."""
     zoo.keep(world)
     scorecard(world, zoo.sha256, passing(world))
-    for generation in (1, 2):
+    for _ in range(2):
         result = world.run("promote_boosted_trees", "BTC-USD|1h")
         assert result.success
-        assert metadata(result, "promoted/boosted_trees")["generation"] == generation
+        assert metadata(result, "promoted/boosted_trees")["generation"] == 1
     found, notes = world.registry.read(SLOT)
     assert notes == ()
     assert found is not None
-    assert (found.sha256, found.generation, found.mlflow_run_id) == (zoo.sha256, 2, "run")
+    assert (found.sha256, found.generation, found.mlflow_run_id) == (zoo.sha256, 1, "run")
     assert found.feature_columns == zoo.candidate.bundle.manifest.features
     assert [v["gate"] for v in found.verdicts] == list(world.settings.gates.required)
     assert json.loads(json.dumps(found.verdicts)) == [asdict(v) for v in passing(world)]
+
+
+def test_the_evidence_ends_when_the_last_judged_label_was_known(world: World, zoo: Zoo) -> None:
+    """The last judged bar closed at midnight; its label looks from the next open h hours ahead, to that close."""
+    zoo.keep(world)
+    scorecard(world, zoo.sha256, passing(world))
+    assert world.run("promote_boosted_trees", "BTC-USD|1h").success
+    found = world.registry.read(SLOT).pointer
+    assert found is not None
+    known = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(hours=zoo.candidate.bundle.manifest.horizon + 1)
+    assert found.training_meta["evidence_end"] == known.isoformat()
+
+
+def test_a_promotion_that_another_overtook_while_it_judged_is_refused(
+    world: World, zoo: Zoo, later_zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later_zoo.keep(world)
+    zoo.keep(world)
+    scorecard(world, zoo.sha256, passing(world))
+
+    def overtaken(*arguments: Any) -> Any:
+        later_zoo.promote(world)
+        zoo.keep(world)
+        return judged(*arguments)
+
+    monkeypatch.setattr("assets.promotion.judged", overtaken)
+    result = world.run("promote_boosted_trees", "BTC-USD|1h")
+    assert f"NotPromotable: slot {SLOT} moved on: expected generation 0, found 1" in why(result)
+    found = world.registry.read(SLOT).pointer
+    assert found is not None
+    assert found.sha256 == later_zoo.sha256
 
 
 def one_fails(verdicts: list[Verdict]) -> list[Verdict]:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.features import feature_set
-from tests.assets.world import DAYS, World, checks, materialised, metadata, toml, why
+from tests.assets.world import DAYS, SILENT, World, checks, materialised, metadata, toml, why
 
 MINUTE, HOUR = "BTC-USD|1m", "BTC-USD|1h"
 KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
@@ -113,7 +113,11 @@ def test_a_day_that_the_source_does_not_have_is_refused(world: World) -> None:
     files = World(world.root, world.instance, text)
     result = files.run("ingest_ticks", FIRST, LAST)
     assert not result.success
-    assert "MissingData: synthetic.BTC-USD: no ticks on 2026-01-01 to 2026-01-03" in why(result)
+    said = (
+        "MissingData: synthetic.BTC-USD: no trades on 3 of 3 asked days, 2026-01-01 to 2026-01-03: expected"
+    )
+    assert said in why(result)
+    assert "the source has no day at all" in why(result)
     assert not (world.root / "world" / "lake").exists()
 
 
@@ -129,30 +133,71 @@ def test_inconsistent_bars_block_the_features_of_their_run_and_of_no_other(
     bad, good = (world.run("build_bars_and_features", p) for p in (MINUTE, "ETH-USD|1m"))
     assert not bad.success
     assert checks(bad) == {"is_consistent": False}
-    assert materialised(bad) == {"bars"}
+    assert materialised(bad) == set()
+    assert not world.lake.exists("bars", KEYS)
     assert not world.lake.exists("features", KEYS)
     assert good.success
     assert checks(good) == {"is_consistent": True, "is_finite": True}
 
 
-def test_a_value_that_is_not_finite_turns_the_check_of_the_features_red(world: World) -> None:
-    """An infinite price is caught at the bars; were it let through, is_finite would name every column it spoils."""
-    assert world.run("ingest_candles", MINUTE).success
-    candles = world.lake.read("candles", KEYS)
+def spoil(world: World, table: str) -> None:
+    """The last row of a stored minute table gets an infinite volume."""
+    rows = world.lake.read(table, KEYS)
     last = pl.int_range(pl.len()) == pl.len() - 1
-    spoilt = candles.with_columns(pl.when(last).then(float("inf")).otherwise("volume").alias("volume"))
-    world.lake.replace_months("candles", spoilt, KEYS)
-    result = world.run("build_bars_and_features", MINUTE)
-    assert checks(result) == {"is_consistent": False}
+    volume = pl.when(last).then(float("inf")).otherwise("volume").alias("volume")
+    world.lake.replace_months(table, rows.with_columns(volume), KEYS)
+
+
+def test_bars_that_fail_their_check_leave_the_good_ones_and_are_recorded(world: World) -> None:
+    """Whoever reads bars asks no check: what is stored must be sound. Repaired candles turn the check green again."""
+    assert world.run("ingest_candles", MINUTE).success
+    good = world.lake.read("candles", KEYS)
+    assert world.run("build_bars_and_features", MINUTE).success
+    before = {table: world.lake.fingerprint(table, KEYS) for table in ("bars", "features")}
+    spoil(world, "candles")
+    bad = world.run("build_bars_and_features", MINUTE)
+    assert not bad.success
+    assert materialised(bad) == set()
+    assert (
+        "BadData: bars BTC-USD|1m are not consistent: expected no fault, found not_finite 1 in 4320 rows"
+        in why(bad)
+    )
+    assert {table: world.lake.fingerprint(table, KEYS) for table in before} == before
+    assert verdict(world, "bars", "is_consistent") == ("FAILED", MINUTE)
+    world.lake.replace_months("candles", good, KEYS)
+    assert world.run("build_bars_and_features", MINUTE).success
+    assert verdict(world, "bars", "is_consistent") == ("SUCCEEDED", MINUTE)
+
+
+def test_features_that_are_not_finite_leave_the_good_ones_and_are_recorded(world: World) -> None:
+    """An infinite volume among the stored bars, which their own check would have refused, spoils features too."""
+    assert world.run("ingest_candles", MINUTE).success
+    assert world.run("build_bars_and_features", MINUTE).success
+    before = world.lake.fingerprint("features", KEYS)
+    spoil(world, "bars")
     alone = dg.materialize(
         [a for a in world.research.assets or () if a.key == dg.AssetKey("features")],
         partition_key=MINUTE,
         resources=world.research.resources,
         instance=world.instance,
+        run_config=SILENT,
         raise_on_error=False,
     )
     assert checks(alone) == {"is_finite": False}
-    assert not alone.success
+    assert materialised(alone) == set()
+    assert (
+        "BadData: features BTC-USD|1m are not finite: expected rows without NaN and infinity, found "
+        in why(alone)
+    )
+    assert world.lake.fingerprint("features", KEYS) == before
+    assert verdict(world, "features", "is_finite") == ("FAILED", MINUTE)
+
+
+def verdict(world: World, asset: str, check: str) -> tuple[str, str | None]:
+    """Status and partition of the newest evaluation of a check that the instance keeps."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+    (newest,) = world.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    return newest.status.value, newest.partition
 
 
 def candle_file(folder: Path, minutes: int = 3000) -> Path:

@@ -1,7 +1,7 @@
 """A cheap candidate on 3,000 hours whose volume tells the drift to come, its tables, and a pointer to it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -41,12 +41,16 @@ class Zoo:
         world.registry.save(self.candidate.bundle.to_files(), self.sha256)
         world.registry.save_candidate(self.slot, {"bundle": self.sha256, "mlflow_run_id": "run"})
 
-    def promote(self, world: World) -> Pointer:
-        """Point its slot at it."""
+    def promote(self, world: World, judged: datetime | None = None) -> Pointer:
+        """Point its slot at it, on a scorecard whose last judged bar closed at `judged`."""
         self.keep(world)
+        bars_ahead = (
+            self.candidate.bundle.manifest.horizon + 1
+        )  # training ends where the last label was known
+        judged_until = self.trained_until - timedelta(hours=bars_ahead)
         record = {
             "candidate": {"mlflow_run_id": "run"},
-            "scorecard": {"end": self.candidate.bundle.manifest.training_end},
+            "scorecard": {"end": (judged_until if judged is None else judged).isoformat()},
             "verdicts": [{"gate": "G1", "passed": True}],
         }
         pointer = pointer_to(self.candidate.bundle, record, "2026-06-01T00:00:00+00:00")

@@ -77,13 +77,25 @@ def test_an_override_of_nothing_is_refused(settings: Path) -> None:
 
 
 def test_a_universe_that_has_not_begun_is_refused(settings: Path) -> None:
-    """The first day is 2026-01-01, UTC: refused until its first microsecond, and for nothing else about the span."""
+    """The first day is 2026-01-01, UTC: refused until its first microsecond."""
     with pytest.raises(
         BadSpan, match=r"universe.start 2026-01-01 is in the future: .* 2025-12-31 UTC"
     ) as caught:
         load_settings({}, At(2025, 12, 31, 23, 59, 59))
     assert "\n" not in str(caught.value)
-    assert load_settings({}, At(2026, 1, 1)).universe.start.year == 2026  # its end may be ahead of the clock
+    settings.write_text(settings.read_text().replace("end = 2026-05-01", "end = 2026-01-02"))
+    assert load_settings({}, At(2026, 1, 1)).universe.start.year == 2026
+
+
+def test_a_universe_with_days_that_have_not_begun_is_refused(settings: Path) -> None:
+    """Its end is 2026-05-01, the day after the last: refused until 2026-04-30 has begun."""
+    with pytest.raises(
+        BadSpan,
+        match=r"universe.end 2026-05-01 is in the future: expected at most 2026-04-30, .* 2026-04-29 UTC",
+    ) as caught:
+        load_settings({}, At(2026, 4, 29, 23, 59, 59))
+    assert "\n" not in str(caught.value)
+    assert load_settings({}, At(2026, 4, 30)).universe.end.month == 5
 
 
 def test_a_code_location_with_bad_settings_says_the_sentence(settings: Path) -> None:

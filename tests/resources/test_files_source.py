@@ -128,6 +128,14 @@ def test_broken_and_missing_files_are_refused_in_one_sentence(tmp_path: Path) ->
         (gzip.compress(b""), "is empty"),
         (gzip.compress(b"a,b\n1,2\n"), "has no column timestamp"),
         (
+            gzip.compress(
+                f"{HEADER}\n{trade(MIDNIGHT, 1)}\n".replace("timestamp,", "time,", 1)
+                .replace(",id,", ",timestamp,")
+                .encode()
+            ),
+            "has no timestamp from 2026-03-01 to 2026-03-04 00:00 UTC in 1 rows",
+        ),
+        (
             gzip.compress(f"{HEADER.replace('side', 'way')}\n{trade(MIDNIGHT, 1)}\n".encode()),
             "lacks column side",
         ),
@@ -149,6 +157,16 @@ def test_days_and_markets_that_are_not_there_are_named(tmp_path: Path) -> None:
         source(tmp_path).candles("BTC-USDT", "1m", MIDNIGHT, NOW)
     assert source(tmp_path).tick_days(Market("kraken", "BTC-USDT")) == []
     assert source(tmp_path).funding("BTC-USDT", MIDNIGHT, NOW) is None
+
+
+def test_days_of_books_are_not_days_of_trades(tmp_path: Path) -> None:
+    """A source of trades alone has no book on any day."""
+    put(tmp_path, date(2026, 3, 2), [trade(MIDNIGHT, 1)])
+    (tmp_path / "book.csv").write_text(f"timestamp\n{stamp(MIDNIGHT + timedelta(days=1))}\n")
+    book = FileEntry("book.csv", "tardis_book_snapshot_5", market=str(BTC))
+    assert source(tmp_path).book_days(BTC) == []
+    assert source(tmp_path, TRADES_ENTRY, book).tick_days(BTC) == [date(2026, 3, 2)]
+    assert source(tmp_path, TRADES_ENTRY, book).book_days(BTC) == [date(2026, 3, 3)]
 
 
 def test_a_pattern_over_two_symbols_is_refused(tmp_path: Path) -> None:
@@ -208,7 +226,11 @@ def test_candle_files_that_overlap_join_and_their_conflicts_are_set_aside(tmp_pa
 def test_the_index_scans_a_file_once_and_again_when_it_changes(tmp_path: Path) -> None:
     path = put(tmp_path, date(2026, 3, 2), [trade(MIDNIGHT, 1)])
     cache = tmp_path / "cache" / "spans.json"
-    assert TickIndex(NOW, cache).days([path]) == {path: [date(2026, 3, 2)]}
+    index = TickIndex(NOW, cache)
+    assert index.days([path]) == {path: [date(2026, 3, 2)]}
+    assert not cache.parent.exists()  # nothing was ingested yet
+    cache.parent.mkdir()
+    index.days([path])
     state = path.stat()
     path.write_bytes(b"x" * state.st_size)  # same size and time: the stored answer must serve
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))

@@ -9,10 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines.errors import BadData
 from schedules import research
 from tests.assets.world import SILENT, UNIVERSE, World, toml
 
-DERIVED = ("bars", "features", "sequences")
+DERIVED = ("minute_bars", "bars", "features", "sequences")
 CHECK_OF = {"bars": "is_consistent", "features": "is_finite"}
 BTC, ETH = "BTC-USD", "ETH-USD"
 
@@ -58,13 +59,16 @@ class Automation:
 
 
 def double(defs: dg.Definitions, asset: str, passed: bool) -> dg.AssetsDefinition:
-    """An asset of that name, partitions and blocking check that computes nothing."""
+    """An asset of that name, partitions and blocking check that computes nothing; refused, it is not materialised."""
     partitions = defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
     check = dg.AssetCheckSpec(CHECK_OF[asset], asset=asset, blocking=True, partitions_def=partitions)
 
     @dg.asset(name=asset, partitions_def=partitions, check_specs=[check])
-    def made() -> dg.MaterializeResult:
-        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=passed)])
+    def made() -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+        if not passed:
+            yield dg.AssetCheckResult(passed=False)
+            raise BadData("refused")
+        yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
 
     return made
 
@@ -122,6 +126,19 @@ def test_a_failed_check_releases_nothing_until_the_bars_are_repaired(automation:
     assert automation.tick() == set()
 
 
+def test_sound_old_bars_are_held_when_new_ones_were_refused(automation: Automation) -> None:
+    """The lake keeps the old bars; still nothing starts from them until their inputs are repaired."""
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+    automation.arrives("features", f"{BTC}|1m")
+    automation.tick()
+    automation.arrives("bars", f"{BTC}|1m", passed=False)
+    automation.arrives("funding", BTC)
+    assert automation.tick() == set()
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+
+
 def test_good_data_of_another_partition_does_not_release_bad_data(automation: Automation) -> None:
     """Features 1m also read bars 1h. Asking whether *all* checks passed finds the good hour and is content."""
     automation.arrives("bars", f"{BTC}|1m", passed=False)
@@ -176,6 +193,45 @@ def test_after_a_new_candle_the_features_wait_for_the_check_of_the_new_bars(auto
     assert automation.tick() == set()
     automation.arrives("bars", f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
+
+
+def days_of(symbol: str, *days: int) -> list[str]:
+    return [f"2026-01-0{day}|synthetic.{symbol}" for day in days]
+
+
+@pytest.mark.parametrize("asset", ["trades", "order_book"])
+def test_a_day_that_is_read_again_makes_its_minute_bars_and_those_of_the_day_after_again(
+    automation: Automation, asset: str
+) -> None:
+    """Day 3 begins with the last 61 minutes of day 2; neither is the newest day."""
+    for each in ("trades", "order_book", "minute_bars"):
+        automation.arrives(each, *days_of(BTC, 1, 2, 3, 4))
+    assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
+    automation.arrives(asset, *days_of(BTC, 2))
+    requested = {f"minute_bars {day}" for day in days_of(BTC, 2, 3)}
+    assert {one for one in automation.tick() if one.startswith("minute_bars")} == requested
+    automation.arrives("minute_bars", *days_of(BTC, 2, 3))
+    assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
+    assert automation.tick() == set()
+
+
+def test_days_that_are_read_for_the_first_time_leave_their_minute_bars_to_the_job(
+    automation: Automation,
+) -> None:
+    """The day after the last read one has its day before and no ticks of its own: a run of it would be red."""
+    automation.arrives("trades", *days_of(BTC, 1, 2))
+    assert automation.tick() == set()
+
+
+def test_a_range_of_one_run_is_not_requested_again(world: World) -> None:
+    """Three days of four in one run: it made the minute bars itself, and there are none of the fourth."""
+    automation = Automation(world)
+    assert world.run("ingest_ticks", days_of(BTC, 1)[0], days_of(BTC, 3)[0]).success
+    assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
+    assert world.run("ingest_ticks", days_of(BTC, 1)[0], days_of(BTC, 1)[0]).success
+    assert {one for one in automation.tick() if one.startswith("minute_bars")} == {
+        f"minute_bars {day}" for day in days_of(BTC, 2)
+    }
 
 
 def test_training_and_promotion_never_start_by_themselves(world: World) -> None:

@@ -69,6 +69,17 @@ def test_only_sessions_that_follow_are_launched_every_minute(tmp_path: Path) -> 
     ]
 
 
+HERE = gate_sensor.Here(
+    dg.MultiPartitionsDefinition(
+        {
+            "symbol": dg.StaticPartitionsDefinition(["BTC-USD", "ETH-USD"]),
+            "timeframe": dg.StaticPartitionsDefinition(["1m", "1h"]),
+        }
+    ),
+    "world",
+)
+
+
 class Gate:
     """The gate sensor of boosted trees, with its cursor kept between evaluations."""
 
@@ -78,11 +89,11 @@ class Gate:
 
     def evaluate(self) -> dg.SensorResult:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
-        result = gate_sensor.evaluate(context, "boosted_trees")
+        result = gate_sensor.evaluate(context, "boosted_trees", HERE)
         self.cursor = result.cursor
         return result
 
-    def judged(self, partition: str, sha256: str, promotable: bool) -> None:
+    def judged(self, partition: str, sha256: str, promotable: bool, world: str = "world") -> None:
         """A scorecard is materialised."""
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(
@@ -90,6 +101,7 @@ class Gate:
                 partition=partition,
                 metadata={
                     "scorecard_sha256": sha256,
+                    "world": world,
                     "promotable": promotable,
                     "reasons": f"G1: why {sha256}",
                 },
@@ -129,6 +141,39 @@ def test_only_refusals_say_so(instance: dg.DagsterInstance) -> None:
     result = gate.evaluate()
     assert keys(result) == []
     assert result.skip_reason.skip_message == "1 new scorecards evaluated, none promotable"
+
+
+def test_what_is_not_ours_is_passed_over_and_said(
+    instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gate = Gate(instance)
+    gate.judged("DOGE-USD|1m", "aa", True)
+    gate.judged("BTC-USD|1m", "bb", True, world="worlds/other")
+    gate.judged("ETH-USD|1m", "cc", True)
+    assert keys(gate.evaluate()) == [("cc", "ETH-USD|1m")]
+    logged = [line.split(" - ")[-1] for line in capfd.readouterr().err.splitlines()]
+    assert logged == [
+        "boosted_trees DOGE-USD|1m is passed over: the settings have no such partition",
+        "boosted_trees BTC-USD|1m is passed over: it belongs to world worlds/other, this is world",
+    ]
+    assert keys(gate.evaluate()) == []
+
+
+@pytest.mark.parametrize(
+    ("partition", "home"), [("DOGE-USD|1m", "world"), ("BTC-USD|1m", "worlds/other")], ids=["symbol", "world"]
+)
+def test_a_scorecard_of_another_world_does_not_stop_the_sensor(
+    world: World, partition: str, home: str
+) -> None:
+    """Through the definition: a request for a partition it does not know fails the tick, and every later one."""
+    gate = Gate(world.instance)
+    gate.judged(partition, "aa", True, world=home)
+    gate.judged("ETH-USD|1m", "bb", True)
+    context = dg.build_sensor_context(
+        instance=world.instance, repository_def=world.research.get_repository_def()
+    )
+    told = world.research.resolve_sensor_def("gate_boosted_trees").evaluate_tick(context)
+    assert [r.run_key for r in told.run_requests or ()] == ["bb"]
 
 
 def test_more_than_a_page_is_evaluated_page_by_page(

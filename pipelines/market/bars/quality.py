@@ -9,6 +9,7 @@ import polars as pl
 from pipelines.market.timeframes import length_of
 
 PRICES = ("open", "high", "low", "close")
+FAULTS = ("duplicates", "unsorted", "off_grid", "ohlc_violations", "not_finite", "false_empty")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,14 @@ class Quality:
     verified_empty_share: float  # of rows, 0..1
 
     @property
+    def faults(self) -> dict[str, int]:
+        """Rows of each kind of fault that is there at all."""
+        return {name: count for name, count in asdict(self).items() if name in FAULTS and count}
+
+    @property
     def sound(self) -> bool:
         """True when nothing downstream can be misled: the blocking check."""
-        faults = (self.duplicates, self.unsorted, self.off_grid, self.ohlc_violations)
-        return not any((*faults, self.not_finite, self.false_empty))
+        return not self.faults
 
     def as_dict(self) -> dict[str, int | float | bool]:
         """All counts and `sound`, ready for metadata."""

@@ -1,7 +1,8 @@
 """Minute bars and exchange candles -> BARS. Which source wins, and the close that an empty bar carries.
 
 Rules: ticks where they exist, else the candle. A bar without a trade is `verified-empty`, flat at the close
-of the bar before it. The tick feed's word that nobody traded yields to a candle that has volume.
+of the bar before it. To a candle that has volume yield the tick feed's word that nobody traded, and the first and
+last minute of each unbroken run of ticks: the feed may have begun or ended in their middle.
 """
 
 from datetime import timedelta
@@ -23,23 +24,24 @@ NO_TRADE: dict[str, float] = {
 """What follows from no trade alone; everything else about an empty candle (book, windows) is unknown."""
 
 EMPTY = "verified-empty"
+MINUTE = timedelta(minutes=1)
 
 
 def one_minute(minute_bars: pl.DataFrame, candles: pl.DataFrame) -> pl.DataFrame:
-    """MINUTE_BARS and 1 m CANDLES of one symbol -> its 1 m BARS, sorted by open_time; either may be empty.
+    """MINUTE_BARS and 1 m CANDLES of one symbol -> its 1 m BARS, all sorted by open_time; either may be empty.
 
-    An empty minute whose previous minute is not known has no close to carry: it is no row if it comes from
-    ticks, and flat at its own close if it comes from a candle of volume 0.
+    A minute of ticks is whole when the feed was alive in the minutes before and after it; one at the edge of a
+    run is used only where no candle has volume. An empty minute whose previous minute is not known has no close to
+    carry: it is no row if it comes from ticks, and flat at its own close if it comes from a candle of volume 0.
     """
-    traded = candles.filter(_has_volume()).join(
-        minute_bars.filter(pl.col("trades") > 0), on="open_time", how="anti"
-    )
+    whole = minute_bars.filter((pl.col("trades") > 0) & ~_at_an_edge())
+    traded = candles.filter(_has_volume()).join(whole, on="open_time", how="anti")
     silent = candles.filter(_no_volume()).join(minute_bars, on="open_time", how="anti")
     from_ticks = minute_bars.join(traded, on="open_time", how="anti").with_columns(
         origin=pl.when(pl.col("trades") > 0).then(pl.lit("ticks")).otherwise(pl.lit(EMPTY))
     )
     parts = [from_ticks, _candle_bars(traded), _empty_candle_bars(silent)]
-    return _carry(pl.concat([_as_bars(part) for part in parts]), timedelta(minutes=1))
+    return _carry(pl.concat([_as_bars(part) for part in parts]), MINUTE)
 
 
 def from_candles(candles: pl.DataFrame, timeframe: str) -> pl.DataFrame:
@@ -50,6 +52,13 @@ def from_candles(candles: pl.DataFrame, timeframe: str) -> pl.DataFrame:
     length = length_of(timeframe)
     parts = [_candle_bars(candles.filter(_has_volume())), _empty_candle_bars(candles.filter(_no_volume()))]
     return _carry(pl.concat([_as_bars(part) for part in parts]), length)
+
+
+def _at_an_edge() -> pl.Expr:
+    """Whether the minute before or after is not there: the first or last of its run, of sorted minute bars."""
+    step = pl.col("open_time").diff()
+    inner = (step == MINUTE) & (step.shift(-1) == MINUTE)
+    return ~inner.fill_null(value=False)
 
 
 def _no_volume() -> pl.Expr:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.errors import UnknownName
 from pipelines.market.bars import from_candles, one_minute, quality
@@ -56,10 +58,34 @@ def told(bars: pl.DataFrame) -> list[tuple[int, str, float]]:
     return list(zip(minutes, bars["origin"].to_list(), bars["close"].to_list(), strict=True))
 
 
-def test_ticks_win_over_candles_and_candles_fill_the_rest() -> None:
-    bars = one_minute(ticks({1: 101.0, 2: 102.0}), candles({0: (90.0, 5.0), 1: (91.0, 5.0), 3: (93.0, 5.0)}))
-    assert told(bars) == [(0, "candle", 90.0), (1, "ticks", 101.0), (2, "ticks", 102.0), (3, "candle", 93.0)]
+def test_whole_minutes_of_ticks_win_over_candles_and_candles_fill_the_rest() -> None:
+    """Ticks of 1 to 3: only minute 2 is known to be whole; minute 3 is the last, but no candle knows it better."""
+    bars = one_minute(
+        ticks({1: 101.0, 2: 102.0, 3: 103.0}),
+        candles({0: (90.0, 5.0), 1: (91.0, 5.0), 2: (92.0, 5.0), 4: (94.0, 5.0)}),
+    )
+    assert told(bars) == [
+        *((0, "candle", 90.0), (1, "candle", 91.0), (2, "ticks", 102.0)),
+        *((3, "ticks", 103.0), (4, "candle", 94.0)),
+    ]
     assert bars.schema == pl.Schema(BARS)
+
+
+@given(alive=st.sets(st.integers(0, 20), min_size=1))
+def test_a_minute_is_made_of_ticks_exactly_when_the_feed_lived_before_and_after_it(alive: set[int]) -> None:
+    """A recording may begin, end or reconnect in the middle of a minute; every candle is complete."""
+    bars = one_minute(
+        ticks({m: 100.0 + m for m in sorted(alive)}), candles(dict.fromkeys(range(21), (90.0, 5.0)))
+    )
+    whole = {m for m in alive if {m - 1, m + 1} <= alive}
+    assert told(bars) == [(m, "ticks", 100.0 + m) if m in whole else (m, "candle", 90.0) for m in range(21)]
+
+
+def test_a_candle_without_volume_yields_to_ticks_at_an_edge_too() -> None:
+    """Half a minute in which somebody traded disproves a candle in which nobody did."""
+    bars = one_minute(ticks({1: 101.0, 2: None}), candles({1: (90.0, 0.0), 2: (91.0, 0.0)}))
+    assert told(bars) == [(1, "ticks", 101.0), (2, "verified-empty", 101.0)]
+    assert bars["bid_ask_spread"].to_list() == [1.5, 1.5]
 
 
 def test_a_live_minute_without_a_trade_is_flat_at_the_close_before_it() -> None:
@@ -131,6 +157,7 @@ def test_quality_of_a_clean_table_with_two_gaps() -> None:
     assert (found.rows, found.gaps, found.missing, found.longest_gap) == (4, 2, 4, 3)
     assert found.verified_empty_share == 0.25
     assert found.sound
+    assert found.faults == {}
     assert found.as_dict()["sound"] is True
 
 
@@ -164,4 +191,5 @@ def altered(column: str, value: object) -> pl.DataFrame:
 def test_quality_names_each_fault_once(column: str, value: object, fault: str) -> None:
     found = quality(altered(column, value), "1m")
     assert getattr(found, fault) == 1
+    assert found.faults[fault] == 1
     assert not found.sound

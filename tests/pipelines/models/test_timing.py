@@ -26,7 +26,6 @@ V4 = feature_set("v4")
 SPEC = SequenceSpec("tiny", 24, "1h", 6, 6, "test")
 QUICK = TimingConfig(
     max_windows=1500,
-    max_test_windows=700,
     loop=LoopConfig(epochs=3, width=16, heads=2, layers=1, learning_rate=3e-3),
 )
 Tables = dict[str, tuple[pl.DataFrame, pl.DataFrame]]
@@ -123,6 +122,31 @@ def test_save_load_forecast(tables: Tables, candidate: Candidate) -> None:
     shared = whole.join(candidate.forecasts.filter(pl.col("symbol") == "BTC-USD"), on="open_time")
     assert shared.height > 200
     assert (shared["p_up"] - shared["p_up_right"]).abs().max() < 1e-6
+
+
+def test_every_bar_that_a_session_would_forecast_is_judged(market: Callable[..., Any]) -> None:
+    """More than 6,000 test windows, also those without a known outcome: the backtest trades what a session does."""
+    tables = {}
+    for number, symbol in enumerate(("BTC-USD", "ETH-USD")):
+        features, bars = market(10_700, seed=number, edge=0.3)
+        idle = pl.int_range(pl.len()) % 97 == 0
+        tables[symbol] = (features, bars.with_columns(volume=pl.when(idle).then(0.0).otherwise("volume")))
+    loop = replace(QUICK.loop, epochs=1)
+    found = fit(tables, config=TimingConfig(max_windows=300, max_validation_windows=300, loop=loop))
+    forecaster = load(found.bundle)
+    for symbol, (features, bars) in tables.items():
+        own = found.forecasts.filter(pl.col("symbol") == symbol)
+        session = forecaster.forecast({symbol: with_sigma(features, bars, "1h", 6)})
+        session = session.filter(
+            pl.col("open_time").is_between(own["open_time"].min(), own["open_time"].max())
+        )
+        assert own["open_time"].equals(session["open_time"])
+        for name in ("p_down", "p_up", "expected"):
+            assert (own[name] - session[name]).abs().max() < 1e-6
+        assert own["label"].null_count() > 50
+        assert own["expected"].null_count() == 0
+    assert found.forecasts.height > 6100
+    assert found.bundle.manifest.metrics["forecasts"] == found.forecasts["label"].count()
 
 
 def test_weights_of_another_shape_are_refused(candidate: Candidate) -> None:

@@ -70,6 +70,26 @@ def test_forecasts_are_out_of_sample_probabilities(candidate: Candidate) -> None
     assert set(found["fold"]) == {0, 1, 2}
 
 
+def test_every_bar_that_a_session_would_forecast_is_judged(tables: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+    """Also the bars whose outcome is unknown because nothing traded at the entry or the exit."""
+    bars = tables[1].with_columns(
+        pl.when(pl.int_range(pl.len()) % 97 == 0).then(0.0).otherwise("volume").alias("volume")
+    )
+    found = fit((tables[0], bars))
+    session = load(found.bundle).forecast({"BTC-USD": with_sigma(tables[0], bars, "1h", 6)})
+    span = pl.col("open_time").is_between(
+        found.forecasts["open_time"].min(), found.forecasts["open_time"].max()
+    )
+    assert found.forecasts["open_time"].equals(session.filter(span)["open_time"])
+    unknown = found.forecasts.filter(pl.col("label").is_null())
+    assert unknown.height > 20
+    assert unknown["y"].null_count() == unknown.height
+    assert unknown["expected"].null_count() == 0
+    metrics = found.bundle.manifest.metrics
+    assert metrics["forecasts"] == found.forecasts.height - unknown.height
+    assert metrics["test_independent"] == (found.forecasts.height - unknown.height) // 7
+
+
 def test_no_fit_saw_what_it_forecasts(candidate: Candidate) -> None:
     assert len(candidate.fits) == 3 * 4  # three fits a fold and three for the bundle
     for fit_ in candidate.fits:

@@ -100,6 +100,12 @@ def test_a_roll_back_is_a_new_generation_of_the_old_bundle() -> None:
     assert third.promoted_at == "2026-03-02T00:00:00+00:00"
 
 
+def test_the_same_bundle_written_once_more_keeps_what_it_can_be_rolled_back_to() -> None:
+    second = pointer(sha256=B, bundle=f"bundles/{B}").succeeding(pointer(), 2)
+    assert second.succeeding(second, 3).previous == A
+    assert pointer().succeeding(None, 1).previous is None
+
+
 def test_all_required_gates_passed_for_this_bundle_promote_and_advisory_ones_do_not_matter() -> None:
     demand(A, A, [Given("G1", True), Given("G3", True), Given("guide_v5", False)], ["G1", "G3"])
 
