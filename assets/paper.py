@@ -4,9 +4,7 @@ No pointer, a refused bundle or a bar without features means no entry and a stat
 before is still fed its bars, so that what it holds is marked and closed. Nothing here can train.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,8 +25,7 @@ from pipelines.trading.run import feed
 from pipelines.trading.session import SessionConfig, step
 from pipelines.trading.state import State
 from resources.clock import Clock
-from resources.journal import Journal
-from resources.journal.schema import connect_read_only
+from resources.journal import Journal, stored_terms
 from resources.lake import Lake
 from resources.progress import Progress
 from resources.registry import Registry
@@ -64,7 +61,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         session = settings.session(context.partition_key)
         path = journals / f"{session.name}.db"
-        horizon = horizon_of_journal(path)
+        terms = stored_terms(path)
+        horizon = None if terms is None else int(terms["horizon"])
         obeyed, reasons = obey(registry, session, horizon)
         if not obeyed and horizon is None:
             return dg.MaterializeResult(
@@ -76,17 +74,6 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             return _described(journal, status(session, obeyed, written), written, reasons)
 
     return [paper_session]
-
-
-def horizon_of_journal(path: Path) -> int | None:
-    """Bars ahead on whose terms a session has begun; None when it has no journal, or one killed before it began."""
-    if not path.exists():
-        return None
-    with closing(connect_read_only(path)) as db:
-        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'session'").fetchone() is None:
-            return None
-        stored = db.execute("SELECT config FROM session").fetchone()
-    return None if stored is None else int(json.loads(stored[0])["horizon"])
 
 
 def config_of(

@@ -4,7 +4,7 @@ WAL, synchronous=FULL, foreign keys on, one writer behind an operating-system lo
 and a restart the same bars give the same file content (`honesty-and-reliability.md` 2.6).
 """
 
-from resources.journal.reader import JournalReader
+from resources.journal.reader import JournalReader, stored_terms
 from resources.journal.writer import Journal
 
-__all__ = ["Journal", "JournalReader"]
+__all__ = ["Journal", "JournalReader", "stored_terms"]

@@ -1,6 +1,8 @@
 """Reading a paper journal as frames, also while its trader runs. Nothing is written here."""
 
+import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,6 +11,20 @@ import polars as pl
 from pipelines.errors import MissingData
 from pipelines.trading import frames
 from resources.journal.schema import connect_read_only
+
+
+def stored_terms(path: Path) -> dict[str, Any] | None:
+    """The configuration that a session began on; None without a journal, or with one killed before it began."""
+    if not path.exists():
+        return None
+    with closing(connect_read_only(path)) as db:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'session'").fetchone() is None:
+            return None
+        stored = db.execute("SELECT config FROM session").fetchone()
+    if stored is None:
+        return None
+    terms: dict[str, Any] = json.loads(stored[0])
+    return terms
 
 
 class JournalReader:
