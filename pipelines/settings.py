@@ -240,11 +240,20 @@ def _override(data: dict[str, Any], name: str, value: str) -> None:
                 f"not have (found {', '.join(place)}); correct the name."
             )
         place = inner
-    if isinstance(place.get(key), dict | list):
+    if isinstance(place.get(key), dict):
         raise BadSettings(
             f"environment variable TIDEMARK_{name} names a section, expected a single value; set a key in it."
         )
-    place[key] = value
+    place[key] = _list(name, value) if isinstance(place.get(key), list) else value
+
+
+def _list(name: str, value: str) -> object:
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(
+            f'environment variable TIDEMARK_{name} must be a TOML list like ["1m", "1h"], found {value!r}; correct it.'
+        ) from error
 
 
 def _sentence(error: ValidationError, origin: str) -> str:

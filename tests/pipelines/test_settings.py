@@ -196,3 +196,10 @@ def test_the_errors_of_settings_are_settings_errors() -> None:
         with pytest.raises(BadSettings):
             parse(text, {}, "s.toml")
     assert isinstance(parse(TEXT, {}, "s.toml"), Settings)
+
+
+def test_a_list_is_overridden_by_a_toml_list() -> None:
+    found = parse(TEXT, {"UNIVERSE__TIMEFRAMES": '["1m", "1h", "5m"]'}, "s.toml")
+    assert found.universe.timeframes == ("1m", "1h", "5m")
+    with pytest.raises(BadSettings, match="must be a TOML list"):
+        parse(TEXT, {"UNIVERSE__TIMEFRAMES": "1m"}, "s.toml")
