@@ -6,6 +6,12 @@
     ├── BadSpan              a span in the future, or an end before its start
     ├── BadData              a file, row or table that is not what its schema says
     │   └── MissingData      nothing is there where something is required
+    ├── VenueError           a venue that did not give what was asked of it; what it did give is kept
+    │   ├── VenueDown        maintenance or outage: nothing is made up for that time
+    │   ├── VenueRefused     not allowed, unknown or malformed: asking again cannot help
+    │   ├── RateLimited      too many requests, and the wait it asks for is longer than we may wait
+    │   ├── BadAnswer        an answer that is no answer: HTML, empty, cut off, another schema
+    │   └── ClockSkew        this machine's clock is too far from the venue's to know which bar has closed
     ├── NotEnoughEvidence    too few independent labels to train or to judge
     ├── BadBundle            a bundle whose hashes, features, timeframe or golden output disagree
     ├── NotPromotable        a candidate whose required verdicts do not all pass
@@ -38,6 +44,30 @@ class BadData(TidemarkError):
 
 class MissingData(BadData):
     """Required data that is not there."""
+
+
+class VenueError(TidemarkError):
+    """A venue that did not give what was asked of it."""
+
+
+class VenueDown(VenueError):
+    """Maintenance or outage of a venue."""
+
+
+class VenueRefused(VenueError):
+    """A request that the venue will never answer: permission, country, name or form."""
+
+
+class RateLimited(VenueError):
+    """More requests than the venue allows."""
+
+
+class BadAnswer(VenueError):
+    """An answer that cannot be believed to be one."""
+
+
+class ClockSkew(VenueError):
+    """A local clock too far from the venue's."""
 
 
 class NotEnoughEvidence(TidemarkError):

@@ -14,3 +14,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Wait; by the monotonic clock, so a step of the wall clock neither shortens nor lengthens it."""
         time.sleep(seconds)
+
+    def monotonic(self) -> float:
+        """Seconds that only ever rise; differences mean durations, whatever the wall clock does."""
+        return time.monotonic()

@@ -39,6 +39,45 @@ CANDLES: dict[str, pl.DataType | type[pl.DataType]] = {
     "volume": pl.Float64,  # base units
 }
 
+FIRST_SEEN: dict[str, pl.DataType | type[pl.DataType]] = {
+    **CANDLES,
+    "seen_at": UTC_US,  # when this value was first received; null for local files, which have no such moment
+    "origin": pl.String,  # candle | ticks (rebuilt from the venue's own trades) | second-venue | verified-empty
+    "market": pl.String,  # venue.SYMBOL that said so
+}
+"""Candles as they are kept: of each bar the value that was seen first, which is what a live trader had."""
+
+REVISIONS: dict[str, pl.DataType | type[pl.DataType]] = {**CANDLES, "seen_at": UTC_US}
+"""Values that differ from the first seen one, each with the moment it was first received."""
+
+EVIDENCE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "time": UTC_US,  # start of the span
+    "end": UTC_US,  # exclusive
+    "kind": pl.String,  # verified-empty | unknown | venue-down
+    "reason": pl.String,  # a sentence
+    "seen_at": UTC_US,
+}
+"""What a source says about spans in which it had no candle."""
+
+COVERAGE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "time": UTC_US,  # start of the span
+    "end": UTC_US,  # exclusive
+    "kind": pl.String,  # present | verified-empty | unknown | venue-down
+    "bars": pl.Int64,  # bars of the timeframe in the span that the calendar expects
+    "reason": pl.String,
+}
+"""The gap ledger: disjoint spans whose bars add up to every bar that the calendar expects."""
+
+FILLS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "time": UTC_US,
+    "address": pl.String,  # the wallet
+    "coin": pl.String,  # the venue's name of what was traded
+    "side": pl.Int8,  # of this wallet: +1 bought (B = bid), -1 sold (A = ask)
+    "price": pl.Float64,  # quote units
+    "size": pl.Float64,  # base units, > 0
+    "id": pl.Int64,  # the venue's trade id; null where it gave none
+}
+
 FUNDING: dict[str, pl.DataType | type[pl.DataType]] = {
     "time": UTC_US,  # recorded stamp: the rate is known from here on, never rounded down
     "rate": pl.Float64,  # fraction per period, positive: longs pay

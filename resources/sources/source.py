@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from pipelines.market.rows import QUARANTINE
+from pipelines.market.schemas import EVIDENCE
 from pipelines.market.symbols import Market
 
 
@@ -14,11 +15,14 @@ from pipelines.market.symbols import Market
 class Delivery:
     """What a source gave for one request: each row it had is accepted, quarantined or a duplicate."""
 
-    frame: pl.DataFrame  # TRADES, ORDER_BOOK or CANDLES, sorted by time
+    frame: pl.DataFrame  # TRADES, ORDER_BOOK, CANDLES, or FIRST_SEEN candles of a venue, sorted by time
     quarantine: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE))
     notes: tuple[str, ...] = ()  # sentences for whoever reads the asset's metadata
     check_local_time: bool = True  # False when the recorder's clock cannot judge lateness
     duplicates: int = 0  # rows dropped because they repeat another one exactly
+    evidence: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema=EVIDENCE)
+    )  # spans without a candle
 
     @property
     def sent(self) -> int:
