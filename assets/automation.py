@@ -22,6 +22,12 @@ def when_inputs_change(*required: str) -> dg.AutomationCondition:
     )
 
 
+def when_inputs_are_judged(*required: str) -> dg.AutomationCondition:
+    """The same, but never in the run, or beside the run, that makes an input: its verdict must be there first."""
+    soon = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+    return when_inputs_change(*required) & ~soon
+
+
 def when_an_input_is_replaced() -> dg.AutomationCondition:
     """Make again what was made once, of whatever day, when anything it read has been read again.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
-from assets.automation import when_inputs_change
+from assets.automation import when_inputs_are_judged
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
@@ -32,10 +32,11 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         partitions_def=p.bars,
         deps=[
             dg.AssetDep("bars", partition_mapping=p.longer_or_same_timeframe()),
+            "data_quality",
             dg.AssetDep("funding", partition_mapping=p.symbols_to_bars()),
         ],
         check_specs=[complete],
-        automation_condition=when_inputs_change("bars"),
+        automation_condition=when_inputs_are_judged("data_quality"),
         group_name="features",
         owners=OWNERS,
         kinds=KINDS,

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assets.data_quality import require_trainable
 from assets.describe import OWNERS
 from assets.keeping import Shelf, keep
 from assets.partitions import Partitions, dimensions
@@ -71,20 +72,25 @@ def _boosted_trees(p: Partitions) -> dg.AssetsDefinition:
         from pipelines.models.trees import fit_boosted_trees
 
         keys = dimensions(context.partition_key)
-        tables = pinned(lake, keys)
-        features = tables.features
-        return keep(
-            "boosted_trees", context.partition_key, Shelf(lake, registry, tracking, clock),
-            lambda: fit_boosted_trees(
-                features, tables.bars,
-                symbol=keys["symbol"], timeframe=keys["timeframe"], feature_set=best_set(features),
+
+        def fit() -> Candidate:
+            require_trainable(lake, settings, keys["symbol"], keys["timeframe"])
+            tables = pinned(lake, keys)
+            features = tables.features
+            return fit_boosted_trees(
+                features,
+                tables.bars,
+                symbol=keys["symbol"],
+                timeframe=keys["timeframe"],
+                feature_set=best_set(features),
                 until=cutoff(features, keys["timeframe"], settings),
                 data_fingerprint=tables.sha256,
                 code_fingerprint=fingerprint(*CODE),
                 config=settings.training.trees,
                 progress=progress.tell,
-            ),
-        )  # fmt: skip
+            )
+
+        return keep("boosted_trees", context.partition_key, Shelf(lake, registry, tracking, clock), fit)
 
     return boosted_trees
 
@@ -117,6 +123,8 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
 
         def fit() -> Candidate:
             stored = stored_datasets(datasets, context.partition_key, settings)
+            for symbol in stored:
+                require_trainable(lake, settings, symbol, window.timeframe)
             tables = {symbol: tables_of(lake, symbol, dataset) for symbol, dataset in stored.items()}
             inputs = {symbol: (one.features, one.bars) for symbol, one in tables.items()}
             chosen = common_set(inputs)

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.automation import when_inputs_change
+from assets.data_quality import require_trainable
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.pinned import pinned
@@ -13,6 +14,7 @@ from pipelines.sequences.labels import labels
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
 from pipelines.sequences.specs import spec
+from pipelines.settings import Settings
 from resources.datasets import Datasets
 from resources.lake import Lake
 
@@ -30,10 +32,14 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         description="Valid window ends with labels, information intervals and uniqueness; no window is stored.",
     )
     def sequences(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], datasets: dg.ResourceParam[Datasets]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        datasets: dg.ResourceParam[Datasets],
+        settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult:
         keys = dimensions(context.partition_key)
         window = spec(keys["window"])
+        require_trainable(lake, settings, keys["symbol"], window.timeframe)
         of_bars = {"symbol": keys["symbol"], "timeframe": window.timeframe}
         tables = pinned(lake, of_bars)
         features, bars = tables.features, tables.bars

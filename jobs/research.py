@@ -33,9 +33,14 @@ def stages() -> list[UnresolvedAssetJobDefinition]:
             "ingest_funding", selection="funding", description="Settled funding, where a source has it."
         ),
         dg.define_asset_job(
+            "ingest_wallet_fills",
+            selection="wallet_fills",
+            description="Fills by wallet, where a source has them.",
+        ),
+        dg.define_asset_job(
             "build_bars_and_features",
-            selection=dg.AssetSelection.assets("bars", "features"),
-            description="The one bar table of a symbol and timeframe, and its features.",
+            selection=dg.AssetSelection.assets("bars", "data_quality", "features"),
+            description="The one bar table of a symbol and timeframe, what it is worth, and its features.",
         ),
         dg.define_asset_job(
             "build_sequences", selection="sequences", description="The index of a sequence dataset."

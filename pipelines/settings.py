@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipelines.errors import BadSettings, TidemarkError, UnknownName
 from pipelines.gates.policy import GatePolicy
 from pipelines.market.file_entry import FileEntry
+from pipelines.market.quality.limits import QualityLimits
 from pipelines.market.symbols import Market, check_symbol
 from pipelines.market.synthetic import SyntheticConfig
 from pipelines.market.timeframes import minutes_of
+from pipelines.market.venue_settings import VenuesConfig
 from pipelines.models.recipes import RECIPES
 from pipelines.models.timing import TimingConfig
 from pipelines.models.trees_data import TreesConfig
@@ -29,10 +31,17 @@ class _Frozen(BaseModel):
 
 
 class SymbolSettings(_Frozen):
-    """One symbol and the market whose ticks make its bars."""
+    """One symbol, the market whose data makes its bars, and what is known about its trading hours and its end."""
 
     symbol: str
     primary: str  # venue.SYMBOL
+    second: str | None = (
+        None  # another market of the same symbol: repairs holes and is compared, never mixed in
+    )
+    calendar: str = "always"  # or an exchange_calendars code such as XNYS: which bars are expected at all
+    delisted: date | None = (
+        None  # the first UTC day without trading; the symbol stays in the universe before it
+    )
 
     @field_validator("symbol")
     @classmethod
@@ -41,10 +50,16 @@ class SymbolSettings(_Frozen):
 
     @model_validator(mode="after")
     def _market(self) -> "SymbolSettings":
-        if Market.parse(self.primary).symbol != self.symbol:
+        for role, market in (("primary", self.primary), ("second", self.second)):
+            if market is not None and Market.parse(market).symbol != self.symbol:
+                raise BadSettings(
+                    f"universe.symbols: {self.symbol} has {role} {market}, a market of another symbol; "
+                    f"expected venue.{self.symbol}."
+                )
+        if self.second == self.primary:
             raise BadSettings(
-                f"universe.symbols: {self.symbol} has primary {self.primary}, a market of another symbol; "
-                f"expected venue.{self.symbol}."
+                f"universe.symbols: {self.symbol} has second {self.second}, which is its primary; expected another "
+                "market or none."
             )
         return self
 
@@ -82,25 +97,47 @@ class Universe(_Frozen):
         """[start, end) as aware UTC moments."""
         return datetime.combine(self.start, time(), UTC), datetime.combine(self.end, time(), UTC)
 
+    def of(self, symbol: str) -> SymbolSettings:
+        """What is declared of a symbol; raises UnknownName."""
+        for known in self.symbols:
+            if known.symbol == symbol:
+                return known
+        raise UnknownName(
+            f"symbol {symbol!r} is not in universe.symbols: expected one of "
+            f"{', '.join(s.symbol for s in self.symbols)}; correct it."
+        )
+
     def primary(self, symbol: str) -> Market:
         """The market whose ticks make the bars of a symbol."""
-        return next(Market.parse(s.primary) for s in self.symbols if s.symbol == symbol)
+        return Market.parse(self.of(symbol).primary)
+
+    def second(self, symbol: str) -> Market | None:
+        """The market that repairs and is compared, or None."""
+        name = self.of(symbol).second
+        return None if name is None else Market.parse(name)
+
+    def expected_span(self, symbol: str) -> tuple[datetime, datetime]:
+        """[start, end) in which bars of a symbol are expected: the universe's, cut at its delisting."""
+        start, end = self.span
+        delisted = self.of(symbol).delisted
+        return start, end if delisted is None else min(end, datetime.combine(delisted, time(), UTC))
 
 
 class Source(_Frozen):
     """Where the market data comes from: exactly one kind, and only its own keys."""
 
-    kind: Literal["synthetic", "files"]
+    kind: Literal["synthetic", "files", "venues"]
     synthetic: SyntheticConfig | None = None
     files: tuple[FileEntry, ...] = ()
+    venues: VenuesConfig | None = None
 
     @model_validator(mode="after")
     def _only_its_own(self) -> "Source":
-        unused = "files" if self.kind == "synthetic" else "synthetic"
-        if getattr(self, unused):
-            raise BadSettings(
-                f"source.{unused} is set but source.kind is {self.kind!r}: nothing would read it; remove it."
-            )
+        for unused in {"synthetic", "files", "venues"} - {self.kind}:
+            if getattr(self, unused):
+                raise BadSettings(
+                    f"source.{unused} is set but source.kind is {self.kind!r}: nothing would read it; remove it."
+                )
         if not getattr(self, self.kind):
             raise BadSettings(f"source.kind is {self.kind!r} but source.{self.kind} is missing; add it.")
         return self
@@ -170,6 +207,7 @@ class Settings(_Frozen):
     costs: Costs
     training: Training
     gates: GatePolicy
+    quality: QualityLimits = Field(default_factory=QualityLimits)
     sessions: tuple[SessionSettings, ...] = Field(min_length=1)
     paths: Paths
 

@@ -53,3 +53,18 @@ def _recorded(settings: Settings, clock: Clock) -> Settings:
 def dagster_home() -> Path:
     """The folder of the Dagster instance: DAGSTER_HOME, or the working directory (the repository root)."""
     return Path(os.environ.get("DAGSTER_HOME") or Path())
+
+
+def secrets_of(venue: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The keys of a venue: COINBASE_API_KEY, COINBASE_API_SECRET …, by ccxt's names; empty when none is set.
+
+    Public data needs none, Alpaca and Tardis do. They are read here and nowhere stored.
+    """
+    environment = os.environ if environment is None else environment
+    prefix = venue.upper().replace("-", "_")
+    names = {
+        "apiKey": f"{prefix}_API_KEY",
+        "secret": f"{prefix}_API_SECRET",
+        "password": f"{prefix}_API_PASSWORD",
+    }
+    return {name: environment[variable] for name, variable in names.items() if environment.get(variable)}

@@ -21,6 +21,10 @@ class Progress(Protocol):
         """That `what` is done to `share` (0 to 1)."""
         ...
 
+    def say(self, sentence: str) -> None:
+        """A sentence that whoever waits should read: a venue that limits us, a file fetched again."""
+        ...
+
 
 class LogProgress:
     """A log line at most every two seconds: for runs that nobody watches in a terminal."""
@@ -40,6 +44,10 @@ class LogProgress:
         if time.monotonic() - self._last >= EVERY_SECONDS:
             self._last = time.monotonic()
             self._log.info("%s: %d %%", what, round(100 * share))
+
+    def say(self, sentence: str) -> None:
+        """See Progress."""
+        self._log.warning("%s", sentence)
 
 
 class TerminalProgress:
@@ -76,3 +84,7 @@ class TerminalProgress:
     def tell(self, what: str, share: float) -> None:
         """See Progress."""
         self._bars.update(self._task, description=what, completed=share, visible=True)
+
+    def say(self, sentence: str) -> None:
+        """See Progress."""
+        self.console.print(f"  {sentence}", highlight=False, markup=False)

@@ -93,6 +93,15 @@ def funding_launches(settings: Settings, source: Source) -> list[Launch]:
     ]
 
 
+def fill_launches(settings: Settings, source: Source) -> list[Launch]:
+    """Every symbol whose fills by wallet the source has."""
+    return [
+        Launch("ingest_wallet_fills", s.symbol)
+        for s in settings.universe.symbols
+        if source.has_fills(s.symbol)
+    ]
+
+
 def bar_partitions(settings: Settings, source: Source) -> list[str]:
     """Every symbol × timeframe that the source can make, longer timeframes first: short bars may read longer ones."""
     timeframes = sorted(settings.universe.timeframes, key=length_of, reverse=True)

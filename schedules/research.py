@@ -5,7 +5,18 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import bars, candles, features, models, promotion, scorecards, sequences, ticks
+from assets import (
+    bars,
+    candles,
+    data_quality,
+    features,
+    models,
+    promotion,
+    scorecards,
+    sequences,
+    ticks,
+    wallet_fills,
+)
 from assets.partitions import Partitions
 from jobs import research as jobs
 from pipelines.models.recipes import RECIPES
@@ -16,6 +27,7 @@ from resources.environment import load_settings
 from resources.lake import Lake
 from resources.progress import LogProgress, Progress
 from resources.registry import Registry
+from resources.reports import Reports
 from resources.sources.opening import open_source
 from resources.tracking import Tracking
 from schedules import gate_sensor, weekly
@@ -24,12 +36,17 @@ from schedules import gate_sensor, weekly
 def build_defs(settings: Settings, root: Path = Path(), progress: Progress | None = None) -> dg.Definitions:
     """Definitions of these settings with every path under `root`."""
     p = Partitions.of(settings)
-    source = cache(lambda: open_source(settings, Clock(), root))  # opened by the first run, not by loading
+    shown = progress or LogProgress()
+    source = cache(
+        lambda: open_source(settings, Clock(), root, shown)
+    )  # opened by the first run, not by loading
     return dg.Definitions(
         assets=[
             *ticks.build(p),
             *candles.build(p),
+            *wallet_fills.build(p),
             *bars.build(p),
+            *data_quality.build(p),
             *features.build(p),
             *sequences.build(p),
             *models.build(p),
@@ -54,8 +71,9 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
             "datasets": Datasets(root / settings.paths.datasets),
             "registry": dg.ResourceDefinition(lambda _: Registry(root / settings.paths.artifacts)),
             "tracking": Tracking(root / settings.paths.tracking),
+            "reports": Reports(root / settings.paths.reports),
             "clock": Clock(),
-            "progress": progress or LogProgress(),
+            "progress": shown,
         },
         executor=dg.in_process_executor,
     )

@@ -53,7 +53,7 @@ class Road:
         self.terminal = terminal
         self.research = research.build_defs(settings, progress=terminal)
         self.paper = paper.build_defs(settings, progress=terminal)
-        self._source = open_source(settings, Clock())
+        self._source = open_source(settings, Clock(), progress=terminal)
         self.registry = Registry(Path(settings.paths.artifacts))
         self.failures: list[tuple[Launch, str]] = []
         self.left_out: list[tuple[Launch, str]] = []  # too little data: a result, with its sentence
@@ -122,7 +122,8 @@ def travel(road: Road) -> list[str]:
     road.ingest("ticks and minute bars", tick_launches(settings, source))
     road.ingest("candles", launches.candle_launches(settings, source))
     road.ingest("funding", launches.funding_launches(settings, source))
-    built = road.stage("bars and features", launches.bar_launches(settings, source))
+    road.ingest("wallet fills", launches.fill_launches(settings, source))
+    built = road.stage("bars, quality and features", launches.bar_launches(settings, source))
     with_features = {launch.partition for launch in built}
     road.stage("sequences", launches.sequence_launches(settings, with_features))
     trees, timing = launches.training_launches(settings, with_features)

@@ -1,4 +1,7 @@
-"""Parsing of candle files, CSV or Parquet, by column name. The rules of a row are in parsing.py."""
+"""Parsing of candle files, CSV or Parquet, by column name. The rules of a row are in parsing.py.
+
+LEAN's zips are in equity_files.py. What a calendar or a neighbour says about a candle is in candle_cuts.py.
+"""
 
 import csv
 import io
@@ -9,7 +12,7 @@ import polars as pl
 
 from pipelines.errors import BadData
 from pipelines.market.parsing import candle_rules
-from pipelines.market.rows import STANDING, Parsed, exact, judge, number, quarantine
+from pipelines.market.rows import Parsed, Rule, exact, judge, number, quarantine
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.text_table import FLAW, LINE, raw_lines, text_table
 from pipelines.market.timeframes import length_of
@@ -19,6 +22,7 @@ VALUES = ("open", "high", "low", "close", "volume")
 MICROS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}
 LARGEST = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": 1e20}
 """Stamps below are of that unit: these are the year 5138 in each, and the next unit's 1973."""
+KRAKEN_HEADER = b"open_time,open,high,low,close,volume,trades\n"
 FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
@@ -39,7 +43,7 @@ def parse_candle_text(
         times, *(number(name) for name in VALUES)
     )
     rules = candle_rules(length_of(timeframe), now)
-    rules += [rule for name in VALUES for rule in exact(table, name, f"#{name}")]
+    rules += [rule for name in VALUES for rule in _survives(table, name)]
     good, bad = judge(table, "open_time", rules)
     texts = raw_lines(raw, bad[LINE].to_list()) if bad.height else []
     return Parsed(good.select(*CANDLES, LINE), quarantine(bad, file, texts), notes=note)
@@ -60,7 +64,7 @@ def parse_candle_table(
         )
     plain = table.select(pl.col(source).alias(name) for name, source in names.items())
     if any(plain[name].dtype == pl.String for name in VALUES):
-        parsed = parse_candle_text(_csv(plain), file, timeframe, now, unit)
+        parsed = parse_candle_text(csv_of(plain), file, timeframe, now, unit)
         return replace(
             parsed,
             rows=parsed.rows.with_columns(pl.col(LINE) - 1),
@@ -74,23 +78,30 @@ def parse_candle_table(
         pl.lit(None, pl.String).alias(FLAW),
     )
     good, bad = judge(typed, "open_time", candle_rules(length_of(timeframe), now))
-    lines = _csv(plain[(bad[LINE] - 1).to_list()]).decode().splitlines()[1:] if bad.height else []
+    lines = csv_of(plain[(bad[LINE] - 1).to_list()]).decode().splitlines()[1:] if bad.height else []
     return Parsed(good.select(*CANDLES, LINE), quarantine(bad, file, lines), notes=note)
 
 
-def without_last(parsed: Parsed, file: str) -> Parsed:
-    """The file with its last candle moved to quarantine: a file has no clock that says whether it had closed."""
-    if parsed.rows.is_empty():
-        return parsed
-    last = parsed.rows["open_time"] == parsed.rows["open_time"].max()
-    bad = parsed.rows.filter(last).select(
-        LINE,
-        pl.lit("last candle of its file, which may still have been open when it was saved").alias("reason"),
-        pl.col("open_time").alias(STANDING),
+def parse_kraken_ohlcvt(raw: bytes, file: str, timeframe: str, now: datetime) -> Parsed:
+    """CANDLES of Kraken's archive: epoch seconds, open, high, low, close, volume, trades; no header line.
+
+    Raises BadData for an empty file; lines count from 1.
+    """
+    if not raw.strip():
+        raise BadData(f"file {file} is empty: expected candles; get it again or delete it.")
+    parsed = parse_candle_text(KRAKEN_HEADER + raw, file, timeframe, now, "s")
+    return replace(
+        parsed,
+        rows=parsed.rows.with_columns(pl.col(LINE) - 1),
+        quarantine=parsed.quarantine.with_columns(pl.col("line") - 1),
     )
-    texts = _csv(parsed.rows.filter(last).drop(LINE)).decode().splitlines()[1:]
-    aside = pl.concat([parsed.quarantine, quarantine(bad, file, texts)])
-    return replace(parsed, rows=parsed.rows.filter(~last), quarantine=aside)
+
+
+def _survives(table: pl.DataFrame, name: str) -> list[Rule]:
+    """The rule that a text survives float64: short enough, or exactly what a float64 prints as (pandas' files)."""
+    plain = pl.col(f"#{name}").str.replace(r"(\.[0-9]*[1-9])0+$", "${1}")
+    printed = plain == pl.col(name).cast(pl.String)
+    return [(holds | printed, reason) for holds, reason in exact(table, name, f"#{name}")]
 
 
 def _named(found: list[str], file: str) -> dict[str, str]:
@@ -137,7 +148,8 @@ def _epoch(whole: pl.Series, unit: str | None) -> tuple[pl.Series, tuple[str, ..
     return micros.cast(UTC_US).alias("open_time"), note
 
 
-def _csv(table: pl.DataFrame) -> bytes:
+def csv_of(table: pl.DataFrame) -> bytes:
+    """The table as the text of a CSV file, header included."""
     buffer = io.BytesIO()
     table.write_csv(buffer)
     return buffer.getvalue()

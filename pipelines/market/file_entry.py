@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from pipelines.errors import BadSettings
+from pipelines.market.calendars import ALWAYS, calendar_of
 from pipelines.market.symbols import Market, check_symbol
 from pipelines.market.timeframes import minutes_of
 
 TICK_KINDS = ("tardis_trades", "tardis_book_snapshot_5", "tardis_book_snapshot_25")
-KINDS = (*TICK_KINDS, "ohlcv", "funding")
+KINDS = (*TICK_KINDS, "ohlcv", "funding", "fills")
+LAYOUTS = ("lean_equity", "lean_crypto", "kraken_ohlcvt")
 TIMESTAMP_UNITS = ("s", "ms", "us", "ns")
 
 
@@ -28,9 +30,13 @@ class FileEntry:
     timestamp_unit: str | None = None
     """Unit of whole-number candle times: s, ms, us or ns; by their size when left out."""
     where: str | None = None
-    """Funding only: the value of column `coin` or `symbol` that means this symbol."""
+    """Funding: the value of column `coin` or `symbol` that means this symbol. Fills: the venue's name of it."""
     last_is_open: bool = False
     """`ohlcv` only: each file's last candle may still have been open when it was saved, so it is set aside."""
+    layout: str | None = None
+    """`ohlcv` only: one of LAYOUTS, whose files have no header; columns are found by name when left out."""
+    calendar: str = ALWAYS
+    """`ohlcv` only: when the market is open (`XNYS`); candles outside its regular session are set aside."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -60,6 +66,12 @@ class FileEntry:
             minutes_of(self.timeframe)
         if self.last_is_open and self.kind != "ohlcv":
             raise self._bad(f"of kind {self.kind} has last_is_open: expected it only for ohlcv")
+        if self.layout not in (None, *LAYOUTS):
+            raise self._bad(f"has layout {self.layout!r}: expected one of {', '.join(LAYOUTS)}")
+        if self.kind != "ohlcv" and (self.layout is not None or self.calendar != ALWAYS):
+            raise self._bad(f"of kind {self.kind} has a layout or calendar: expected them only for ohlcv")
+        if self.timeframe is not None:
+            calendar_of(self.calendar).require(self.timeframe)
 
     @property
     def traded(self) -> str:

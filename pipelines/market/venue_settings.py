@@ -25,7 +25,7 @@ class ExchangeSettings:
     venue: str
     """Our name, as in `venue.SYMBOL`."""
     ccxt: str = ""
-    """ccxt's id; the venue's name when left out."""
+    """The id in ccxt; the venue's name when left out."""
     base_url: str = ""
     """Another server that speaks the exchange's format, e.g. a local one; the exchange's own when left out."""
     requests_per_second: float | None = None
@@ -34,10 +34,19 @@ class ExchangeSettings:
     """Our symbol → ccxt's (`BTC-USDC` → `BTC/USDC:USDC`) where it is not simply BASE/QUOTE."""
     timeout: float = 10.0
     """Seconds."""
+    trades: bool = False
+    """True: its public trades, day by day, are ticks too; false: they are asked only to rebuild missing candles."""
+    wallets: tuple[str, ...] = ()
+    """Hyperliquid only: the wallets whose fills are followed."""
 
     def __post_init__(self) -> None:
         for symbol in self.symbols:
             check_symbol(symbol)
+        if self.wallets and self.id != "hyperliquid":
+            raise BadSettings(
+                f"exchange {self.venue!r} names wallets: expected them only for hyperliquid, the one venue that "
+                "publishes fills by wallet; remove them."
+            )
         if self.requests_per_second is not None and self.requests_per_second <= 0:
             raise BadSettings(
                 f"exchange {self.venue!r} has requests_per_second {self.requests_per_second}: expected above 0."
@@ -45,11 +54,11 @@ class ExchangeSettings:
 
     @property
     def id(self) -> str:
-        """ccxt's id."""
+        """The id in ccxt."""
         return self.ccxt or self.venue
 
     def name_of(self, symbol: str) -> str:
-        """ccxt's name of our symbol."""
+        """The name in ccxt of our symbol."""
         return self.symbols.get(symbol, symbol.replace("-", "/"))
 
 

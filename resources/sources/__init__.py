@@ -6,7 +6,7 @@ spans of tick files in `tick_files` and raw bytes in `reading`). Not here: parsi
 """
 
 from resources.sources.files import FilesSource
-from resources.sources.source import Delivery, Source
+from resources.sources.source import Delivery, Incremental, Source
 from resources.sources.synthetic import SyntheticSource
 
-__all__ = ["Delivery", "FilesSource", "Source", "SyntheticSource"]
+__all__ = ["Delivery", "FilesSource", "Incremental", "Source", "SyntheticSource"]

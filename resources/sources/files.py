@@ -3,47 +3,55 @@
 Files are declared by FileEntry; a file of the same folders that no entry claims is listed as ignored.
 """
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from pipelines.errors import BadData, BadSettings, MissingData
-from pipelines.market.candle_files import parse_candle_table, parse_candle_text, without_last
+from pipelines.errors import BadData, MissingData
 from pipelines.market.file_entry import FileEntry
 from pipelines.market.funding_files import parse_funding
 from pipelines.market.parsing import parse_order_book, parse_trades
-from pipelines.market.plausibility import check_candles, check_order_book, check_trades
+from pipelines.market.plausibility import check_order_book, check_trades
 from pipelines.market.rows import Parsed, refuse_hopeless
 from pipelines.market.symbols import Market
-from pipelines.market.timeframes import length_of
+from resources.sources.candle_files import CandleFiles
+from resources.sources.entries import listing, parquet_of, paths_of
+from resources.sources.fill_files import fills_of
 from resources.sources.gathering import gather, judged_clock
-from resources.sources.reading import beside, matches, read_bytes
+from resources.sources.reading import read_bytes
 from resources.sources.source import Delivery
 from resources.sources.tick_files import TickIndex, near, window_of
 
 DAY = timedelta(days=1)
+NO_PRIMARIES: Mapping[str, Market] = MappingProxyType({})
 KEPT = 3
 """Parsed files kept in memory: a run over days meets each file up to three times in a row."""
 
 
 class FilesSource:
-    """Ticks, candles and funding from declared files; see Source for what each method promises."""
+    """Ticks, candles, funding and fills from declared files; see Source for what each method promises."""
 
     def __init__(
-        self, entries: Sequence[FileEntry], root: Path, now: datetime, cache: Path | None = None
+        self,
+        entries: Sequence[FileEntry],
+        root: Path,
+        now: datetime,
+        cache: Path | None = None,
+        primaries: Mapping[str, Market] = NO_PRIMARIES,
     ) -> None:
         """`root`: where relative patterns start; `now`: bounds all times; `cache`: file of tick files' days.
 
-        Raises BadSettings when two entries give candles of the same symbol and timeframe from two markets.
+        `primaries`: symbol → the market it is traded on; without it a symbol's candles may come from one market
+        only. Raises BadSettings for markets that CandleFiles refuses.
         """
         self.entries, self.root, self.now = tuple(entries), root, now
         self.index = TickIndex(now, cache)
         self._parsed: dict[tuple[str, str, int, int], Parsed] = {}
-        self._check_one_market_per_candles()
+        self.of_candles = CandleFiles(self.entries, root, now, primaries)
 
     def trades(self, market: Market, day: date) -> Delivery:
         """Trades of one UTC day; raises MissingData naming the days there are, BadData for a broken file."""
@@ -69,34 +77,41 @@ class FilesSource:
         return judged_clock(gather(files, "time", start, start + DAY, None))
 
     def candles(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Delivery:
-        """Candles that open in [start, end); a repeated open time is dropped or quarantined."""
-        entries = self._candle_entries(symbol, timeframe)
+        """Candles that open in [start, end), of the primary market when the files have two; see CandleFiles.read."""
+        entries = self.of_candles.first(symbol, timeframe)
         if not entries:
             raise MissingData(
                 f"no file entry gives {timeframe} candles of {symbol}: expected one of kind ohlcv, found "
                 f"{len(self.entries)} other entries; declare one in the settings."
             )
-        files = {str(path): self._candles_of(path, entry) for entry in entries for path in self._paths(entry)}
-        delivery = gather(files, "open_time", start, end, ["open_time"])
-        if delivery.frame.is_empty():
-            raise MissingData(
-                f"files hold no {timeframe} candle of {symbol} in {start:%Y-%m-%d} to {end:%Y-%m-%d}: expected at "
-                f"least one, found {_span(files)}; move the universe's span or correct the entry."
-            )
-        return delivery
+        return self.of_candles.read(entries, start, end)
+
+    def second_candles(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Delivery | None:
+        """The other market's candles that open in [start, end), or None when no entry gives any."""
+        entries = self.of_candles.second(symbol, timeframe)
+        return self.of_candles.read(entries, start, end) if entries else None
+
+    def second_market(self, symbol: str, timeframe: str) -> Market | None:
+        """The market of `second_candles`, or None."""
+        return _market_of(self.of_candles.second(symbol, timeframe))
 
     def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:
         """Funding settled in [start, end), or None when no entry is of kind funding for the symbol."""
-        entries = [entry for entry in self.entries if entry.kind == "funding" and entry.traded == symbol]
+        entries = self._of_kind("funding", symbol)
         if not entries:
             return None
         parts = [
-            parse_funding(_parquet(path), str(path), entry.where, self.now)
+            parse_funding(parquet_of(path), str(path), entry.where, self.now)
             for entry in entries
-            for path in self._paths(entry)
+            for path in paths_of(entry, self.root)
         ]
         rows = pl.concat(parts).unique("time", maintain_order=True).sort("time")
         return rows.filter(pl.col("time").is_between(start, end, closed="left"))
+
+    def fills(self, symbol: str, start: datetime, end: datetime) -> Delivery | None:
+        """Fills by wallet in [start, end), or None when no entry is of kind fills for the symbol."""
+        entries = self._of_kind("fills", symbol)
+        return fills_of(entries, self.root, self.now, start, end) if entries else None
 
     def tick_days(self, market: Market) -> list[date]:
         """UTC days with trades of a market, ascending; scans each file once."""
@@ -108,21 +123,24 @@ class FilesSource:
 
     def has_candles(self, symbol: str, timeframe: str) -> bool:
         """Whether an entry gives candles of this symbol and timeframe."""
-        return bool(self._candle_entries(symbol, timeframe))
+        return bool(self.of_candles.first(symbol, timeframe))
 
     def has_funding(self, symbol: str) -> bool:
         """Whether an entry gives funding of this symbol."""
-        return any(entry.kind == "funding" and entry.traded == symbol for entry in self.entries)
+        return bool(self._of_kind("funding", symbol))
+
+    def has_fills(self, symbol: str) -> bool:
+        """Whether an entry gives fills by wallet of this symbol."""
+        return bool(self._of_kind("fills", symbol))
 
     def candle_market(self, symbol: str, timeframe: str) -> Market | None:
         """The market of the candles' entry, or None when it names none."""
-        named = [entry.market for entry in self._candle_entries(symbol, timeframe) if entry.market]
-        return Market.parse(named[0]) if named else None
+        return _market_of(self.of_candles.first(symbol, timeframe))
 
     def check(self) -> None:
         """See Source: every entry matches a file, and none of them is empty."""
         for entry in self.entries:
-            for path in self._paths(entry):
+            for path in paths_of(entry, self.root):
                 if path.stat().st_size == 0:
                     raise BadData(
                         f"file {path} is empty: expected {entry.kind} rows; get it again or delete it."
@@ -130,36 +148,14 @@ class FilesSource:
 
     def describe(self) -> dict[str, Any]:
         """Each entry with its number of files, and the files of the same folders that no entry claims."""
-        claimed: set[Path] = set()
-        present: set[Path] = set()
-        listed = []
-        for entry in self.entries:
-            paths = matches(self.root, entry.glob)
-            claimed.update(paths)
-            present.update(beside(self.root, entry.glob))
-            listed.append(
-                {"glob": entry.glob, "kind": entry.kind, "symbol": entry.traded, "files": len(paths)}
-            )
-        return {
-            "source": "files",
-            "root": str(self.root),
-            "entries": listed,
-            "ignored": sorted(str(path) for path in present - claimed),
-        }
+        return listing(self.entries, self.root)
 
-    def _paths(self, entry: FileEntry) -> list[Path]:
-        found = matches(self.root, entry.glob)
-        if not found:
-            raise MissingData(
-                f"file entry {entry.glob!r} matches no file under {self.root}: expected one or more "
-                f"{entry.kind} "
-                "files; put them there or correct the pattern."
-            )
-        return found
+    def _of_kind(self, kind: str, symbol: str) -> list[FileEntry]:
+        return [entry for entry in self.entries if entry.kind == kind and entry.traded == symbol]
 
     def _tick_paths(self, market: Market, kind: str) -> list[Path]:
         entries = [entry for entry in self.entries if entry.kind == kind and entry.market == str(market)]
-        return sorted({path for entry in entries for path in self._paths(entry)})
+        return sorted({path for entry in entries for path in paths_of(entry, self.root)})
 
     def _days_of(self, market: Market, *kinds: str) -> list[date]:
         found = self.index.days([path for kind in kinds for path in self._tick_paths(market, kind)])
@@ -208,49 +204,7 @@ class FilesSource:
         check_order_book(parsed.rows, str(path))
         return parsed
 
-    def _candles_of(self, path: Path, entry: FileEntry) -> Parsed:
-        timeframe, unit = str(entry.timeframe), entry.timestamp_unit
-        if path.suffix == ".parquet":
-            parsed = parse_candle_table(_parquet(path), str(path), timeframe, self.now, unit)
-        else:
-            parsed = parse_candle_text(read_bytes(path), str(path), timeframe, self.now, unit)
-        refuse_hopeless(parsed, str(path))
-        check_candles(parsed.rows, str(path), length_of(timeframe))
-        return without_last(parsed, str(path)) if entry.last_is_open else parsed
 
-    def _candle_entries(self, symbol: str, timeframe: str) -> list[FileEntry]:
-        return [
-            entry
-            for entry in self.entries
-            if entry.kind == "ohlcv" and (entry.traded, entry.timeframe) == (symbol, timeframe)
-        ]
-
-    def _check_one_market_per_candles(self) -> None:
-        seen: dict[tuple[str, str | None], str | None] = {}
-        for entry in self.entries:
-            if (
-                entry.kind == "ohlcv"
-                and seen.setdefault((entry.traded, entry.timeframe), entry.market) != entry.market
-            ):
-                raise BadSettings(
-                    f"file entries give {entry.timeframe} candles of {entry.traded} from markets "
-                    f"{seen[entry.traded, entry.timeframe]} and {entry.market}: expected one market; "
-                    "remove one."
-                )
-
-
-def _span(files: Mapping[str, Parsed]) -> str:
-    days = pl.concat([parsed.rows["open_time"] for parsed in files.values()]).dt.date()
-    return f"{days.min()!s} to {days.max()!s}" if days.len() else "none at all"
-
-
-def _parquet(path: Path) -> pl.DataFrame:
-    raw = read_bytes(path)
-    try:
-        return pl.read_parquet(io.BytesIO(raw))
-    except pl.exceptions.PolarsError as error:
-        raise BadData(
-            f"file {path} cannot be read: expected a whole Parquet file, found "
-            f"{str(error).splitlines()[0]}; get "
-            "it again."
-        ) from error
+def _market_of(entries: Sequence[FileEntry]) -> Market | None:
+    named = [entry.market for entry in entries if entry.market]
+    return Market.parse(named[0]) if named else None

@@ -1,8 +1,8 @@
 """Bytes of files and the files of a pattern. What the bytes mean is in pipelines/market."""
 
-import gzip
 import re
 import zlib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,20 +10,51 @@ from pipelines.errors import BadData
 
 NAMED_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 WILD = re.compile(r"[*?\[]")
+STEP = 2**17
+"""Bytes read at a time; packed text may be a thousand times as long."""
+GZIP = 31
+"""zlib's window bits for a gzip with its checksum."""
 
 
 def read_bytes(path: Path) -> bytes:
     """Content of a file, unpacked when its name ends in .gz; raises BadData for a cut-off or broken gzip."""
-    packed = path.read_bytes()
-    if path.suffix != ".gz" or not packed:
-        return packed
-    try:
-        return gzip.decompress(packed)
-    except (EOFError, OSError, zlib.error) as error:
-        raise BadData(
-            f"file {path} cannot be unpacked: expected a whole gzip, found {str(error).rstrip('.')}; get "
-            "it again."
-        ) from error
+    return b"".join(read_chunks(path))
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """The same content piece by piece, so that a file of any length needs little memory.
+
+    Length and checksum are verified at its end: whoever reads pieces must not keep them before that.
+    """
+    with path.open("rb") as file:
+        pieces = iter(lambda: file.read(STEP), b"")
+        if path.suffix != ".gz":
+            yield from pieces
+            return
+        try:
+            yield from unpack(pieces)
+        except (EOFError, zlib.error) as error:
+            raise BadData(
+                f"file {path} cannot be unpacked: expected a whole gzip, found {str(error).rstrip('.')}; get "
+                "it again."
+            ) from error
+
+
+def unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The content of one or more gzip members; raises EOFError when cut off and zlib.error when broken."""
+    unpacker, begun = zlib.decompressobj(GZIP), False
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if unpacker.eof:  # zeros may pad the end of a gzip; anything else begins a member
+                rest = rest.lstrip(b"\0")
+                unpacker, begun = zlib.decompressobj(GZIP), False
+                continue
+            begun = True
+            yield unpacker.decompress(rest)
+            rest = unpacker.unused_data
+    if begun and not unpacker.eof:
+        raise EOFError("a file that ends before its end-of-stream marker")
 
 
 def matches(root: Path, pattern: str) -> list[Path]:

@@ -1,8 +1,9 @@
 """The interface of every source of market data. No source lives here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -49,6 +50,14 @@ class Source(Protocol):
         """CANDLES that open in [start, end)."""
         ...
 
+    def second_candles(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Delivery | None:
+        """Candles of the symbol's second market in [start, end), or None when it has none."""
+        ...
+
+    def fills(self, symbol: str, start: datetime, end: datetime) -> Delivery | None:
+        """FILLS by wallet in [start, end), or None when the source has none of the symbol."""
+        ...
+
     def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:
         """FUNDING settled in [start, end), or None when the source has no funding of the symbol."""
         ...
@@ -69,6 +78,10 @@ class Source(Protocol):
         """Whether the source has settled funding of this symbol."""
         ...
 
+    def has_fills(self, symbol: str) -> bool:
+        """Whether the source has fills by wallet of this symbol."""
+        ...
+
     def candle_market(self, symbol: str, timeframe: str) -> Market | None:
         """The market the candles come from, or None when there are none or it is not said."""
         ...
@@ -79,4 +92,27 @@ class Source(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What the source is and holds, JSON-able; `ignored` lists files that no entry claims."""
+        ...
+
+
+@runtime_checkable
+class Incremental(Protocol):
+    """A source to which every question is a request: it is asked only for what is not stored yet.
+
+    What it said first stays (FIRST_SEEN); what it says later is a revision.
+    """
+
+    @property
+    def recheck_bars(self) -> int:
+        """How many of the newest stored candles are asked for again, because venues revise them."""
+        ...
+
+    def candles_in(
+        self, market: Market, timeframe: str, spans: Sequence[tuple[datetime, datetime]]
+    ) -> Delivery:
+        """FIRST_SEEN candles that open in the spans, and EVIDENCE about the rest of them."""
+        ...
+
+    def committed(self, market: Market, timeframe: str) -> None:
+        """What was delivered is in the lake: pages that were kept for a resumed run may go."""
         ...

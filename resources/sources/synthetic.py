@@ -59,6 +59,18 @@ class SyntheticSource:
         first, last = self._days(symbol, start, end)
         return _cut(synthetic.funding(self.config, symbol, first, last), "time", start, min(end, self.closed))
 
+    def second_candles(self, symbol: str, timeframe: str, start: datetime, end: datetime) -> Delivery | None:
+        """None: there is one synthetic market."""
+        return None
+
+    def fills(self, symbol: str, start: datetime, end: datetime) -> Delivery | None:
+        """None: the synthetic market is anonymous."""
+        return None
+
+    def has_fills(self, symbol: str) -> bool:
+        """False: the synthetic market is anonymous."""
+        return False
+
     def tick_days(self, market: Market) -> list[date]:
         """All days of the span that have begun, for a synthetic market, else none."""
         if market.venue != VENUE or market.symbol not in self.symbols:

@@ -16,7 +16,8 @@ import polars as pl
 from pipelines.errors import BadData
 from pipelines.market.rows import EARLIEST
 from pipelines.market.schemas import UTC_US
-from resources.sources.reading import named_day, read_bytes
+from pipelines.market.tardis.blocks import blocks
+from resources.sources.reading import named_day, read_chunks
 
 DAY = timedelta(days=1)
 
@@ -87,32 +88,39 @@ class TickIndex:
 
 def scan_days(path: Path, window: tuple[datetime, datetime]) -> list[date]:
     """UTC days of the timestamps that lie in the window; broken stamps are left to the parser."""
-    raw = read_bytes(path)
-    if not raw.strip():
-        raise BadData(f"file {path} is empty: expected a header line; get it again or delete it.")
+    days: set[date] = set()
+    rows, first = 0, None
+    for block in blocks(read_chunks(path), str(path)):
+        stamps = _stamps(path, block.text)
+        first = stamps[0] if first is None and len(stamps) else first
+        rows += len(stamps)
+        times = stamps.cast(pl.Int64, strict=False).cast(UTC_US)
+        inside = times.filter(times.is_between(window[0], window[1], closed="left"))
+        days.update(inside.dt.date().unique().to_list())
+    if rows and not days:
+        raise BadData(
+            f"file {path} has no timestamp from {window[0]:%Y-%m-%d} to {window[1]:%Y-%m-%d %H:%M} UTC in "
+            f"{rows} rows: expected microseconds since 1970 near the day of its name, found first "
+            f"{first!r}; check its columns and units."
+        )
+    return sorted(days)
+
+
+def _stamps(path: Path, text: bytes) -> pl.Series:
     try:
-        stamps = pl.read_csv(
-            raw,
+        return pl.read_csv(
+            text,
             columns=["timestamp"],
             schema_overrides={"timestamp": pl.String},
             infer_schema=False,
             quote_char=None,
             encoding="utf8-lossy",
             truncate_ragged_lines=True,
-        )
+        )["timestamp"]
     except pl.exceptions.ColumnNotFoundError:
-        header = raw.split(b"\n", 1)[0][:120].decode("utf-8", "replace")
+        header = text.split(b"\n", 1)[0][:120].decode("utf-8", "replace")
         raise BadData(
             f"file {path} has no column timestamp: expected the Tardis layout, found first line "
             f"{header!r}; give "
             "it its header line."
         ) from None
-    times = stamps["timestamp"].cast(pl.Int64, strict=False).cast(UTC_US)
-    inside = times.filter(times.is_between(window[0], window[1], closed="left"))
-    if len(times) and inside.is_empty():
-        raise BadData(
-            f"file {path} has no timestamp from {window[0]:%Y-%m-%d} to {window[1]:%Y-%m-%d %H:%M} UTC in "
-            f"{len(times)} rows: expected microseconds since 1970 near the day of its name, found first "
-            f"{stamps['timestamp'][0]!r}; check its columns and units."
-        )
-    return [day for day in inside.dt.date().unique().sort() if day is not None]

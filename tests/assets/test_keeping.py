@@ -12,6 +12,8 @@ from assets.pinned import pinned, tables_of
 from assets.scorecards import judge
 from pipelines.errors import BadData
 from pipelines.evaluation.scorecard import Scorecard
+from pipelines.market.coverage import coverage, span_of
+from pipelines.market.schemas import EVIDENCE
 from pipelines.models import trees
 from pipelines.models.evidence import Lopsided
 from resources.datasets import Datasets
@@ -31,9 +33,17 @@ def hours(world: World, market: Callable[..., Any], monkeypatch: pytest.MonkeyPa
     features, bars = market(2700, edge=0.5)
     world.lake.replace_months("bars", bars, KEYS)
     world.lake.replace_months("features", features, KEYS)
+    world.lake.replace("coverage", ledger(bars), KEYS)
     runs = iter(range(100))
     monkeypatch.setattr(Tracking, "record", lambda *_, **__: f"run {next(runs)}")
     return world
+
+
+def ledger(bars: pl.DataFrame) -> pl.DataFrame:
+    """COVERAGE of bars without a hole."""
+    span = span_of(bars, "1h")
+    assert span is not None
+    return coverage(span, bars, pl.DataFrame(schema=EVIDENCE), "1h")
 
 
 def other(world: World) -> World:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.features import feature_set
+from pipelines.market.quality import BLOCKING
 from tests.assets.world import DAYS, SILENT, World, checks, materialised, metadata, toml, why
 
 MINUTE, HOUR = "BTC-USD|1m", "BTC-USD|1h"
@@ -69,7 +70,8 @@ def test_the_stages_from_bars_to_sequences(built: World) -> None:
 def test_every_materialisation_says_what_it_wrote(world: World) -> None:
     world.ingest()
     result = world.run("build_bars_and_features", MINUTE)
-    assert checks(result) == {"is_consistent": True, "is_finite": True}
+    assert {"is_consistent": True, "adds_up": True, "is_finite": True}.items() <= checks(result).items()
+    assert all(checks(result)[name] for name in BLOCKING)
     for table in ("bars", "features"):
         said = metadata(result, table)
         assert said["dagster/partition_row_count"] == world.lake.row_count(table, KEYS) > 4000
@@ -137,7 +139,8 @@ def test_inconsistent_bars_block_the_features_of_their_run_and_of_no_other(
     assert not world.lake.exists("bars", KEYS)
     assert not world.lake.exists("features", KEYS)
     assert good.success
-    assert checks(good) == {"is_consistent": True, "is_finite": True}
+    assert {"is_consistent": True, "adds_up": True, "is_finite": True}.items() <= checks(good).items()
+    assert all(checks(good)[name] for name in BLOCKING)
 
 
 def spoil(world: World, table: str) -> None:

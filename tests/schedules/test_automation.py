@@ -13,8 +13,8 @@ from pipelines.errors import BadData
 from schedules import research
 from tests.assets.world import SILENT, UNIVERSE, World, toml
 
-DERIVED = ("minute_bars", "bars", "features", "sequences")
-CHECK_OF = {"bars": "is_consistent", "features": "is_finite"}
+DERIVED = ("minute_bars", "bars", "data_quality", "features", "sequences")
+CHECK_OF = {"bars": "is_consistent", "data_quality": "gaps", "features": "is_finite"}
 BTC, ETH = "BTC-USD", "ETH-USD"
 
 
@@ -58,6 +58,15 @@ class Automation:
                 self.world.instance.report_runless_asset_event(event)
 
 
+    def bars(self, *partitions: str) -> set[str]:
+        """Sound bars arrive, their quality is asked for by itself and is found good; what else was requested."""
+        self.arrives("bars", *partitions)
+        requested = self.tick()
+        assert requested >= {f"data_quality {partition}" for partition in partitions}
+        self.arrives("data_quality", *partitions)
+        return requested - {f"data_quality {partition}" for partition in partitions}
+
+
 def double(defs: dg.Definitions, asset: str, passed: bool) -> dg.AssetsDefinition:
     """An asset of that name, partitions and blocking check that computes nothing; refused, it is not materialised."""
     partitions = defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
@@ -94,7 +103,7 @@ def automation(world: World) -> Automation:
 
 
 def test_sound_bars_release_their_features_once_and_no_funding_is_needed(automation: Automation) -> None:
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
     assert automation.tick() == set()
     automation.arrives("features", f"{BTC}|1m")
@@ -102,14 +111,29 @@ def test_sound_bars_release_their_features_once_and_no_funding_is_needed(automat
     assert automation.tick() == set()
 
 
+def test_a_blocking_finding_holds_the_features_until_it_is_gone(automation: Automation) -> None:
+    automation.arrives("bars", f"{BTC}|1m")
+    assert automation.tick() == {f"data_quality {BTC}|1m"}
+    automation.arrives("data_quality", f"{BTC}|1m", passed=False)
+    automation.arrives("funding", BTC)
+    assert automation.tick() == set()
+    automation.arrives("data_quality", f"{BTC}|1m")
+    assert automation.tick() == {f"features {BTC}|1m"}
+
+
 def test_longer_bars_also_reach_the_features_of_shorter_ones(automation: Automation) -> None:
-    automation.arrives("bars", f"{BTC}|1h")
+    automation.bars(f"{BTC}|1m", f"{BTC}|1h")
     assert automation.tick() == {f"features {BTC}|1h", f"features {BTC}|1m"}
+    automation.arrives("features", f"{BTC}|1m", f"{BTC}|1h")
+    automation.arrives("bars", f"{BTC}|1h")
+    assert automation.tick() >= {f"data_quality {BTC}|1h"}
+    automation.arrives("data_quality", f"{BTC}|1h")
+    assert automation.tick() >= {f"features {BTC}|1h"}
 
 
 def test_bars_that_change_again_release_their_features_again(automation: Automation) -> None:
     for _ in range(2):
-        automation.arrives("bars", f"{BTC}|1m")
+        automation.bars(f"{BTC}|1m")
         assert automation.tick() == {f"features {BTC}|1m"}
         automation.arrives("features", f"{BTC}|1m")
         assert automation.tick() == {f"sequences {BTC}|seq300"}
@@ -121,30 +145,30 @@ def test_a_failed_check_releases_nothing_until_the_bars_are_repaired(automation:
     automation.arrives("bars", f"{BTC}|1m", passed=False)
     assert automation.tick() == set()
     assert automation.tick() == set()
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
     assert automation.tick() == set()
 
 
 def test_sound_old_bars_are_held_when_new_ones_were_refused(automation: Automation) -> None:
     """The lake keeps the old bars; still nothing starts from them until their inputs are repaired."""
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
     automation.arrives("features", f"{BTC}|1m")
     automation.tick()
     automation.arrives("bars", f"{BTC}|1m", passed=False)
     automation.arrives("funding", BTC)
     assert automation.tick() == set()
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
 
 
 def test_good_data_of_another_partition_does_not_release_bad_data(automation: Automation) -> None:
     """Features 1m also read bars 1h. Asking whether *all* checks passed finds the good hour and is content."""
     automation.arrives("bars", f"{BTC}|1m", passed=False)
-    automation.arrives("bars", f"{BTC}|1h", f"{ETH}|1m", f"{ETH}|1h")
+    automation.bars(f"{BTC}|1h", f"{ETH}|1m", f"{ETH}|1h")
     assert automation.tick() == {f"features {BTC}|1h", f"features {ETH}|1m", f"features {ETH}|1h"}
-    automation.arrives("bars", f"{ETH}|1m", f"{ETH}|1h")
+    automation.bars(f"{ETH}|1m", f"{ETH}|1h")
     automation.arrives("funding", BTC)
     assert f"features {BTC}|1m" not in automation.tick() | automation.tick()
 
@@ -159,7 +183,7 @@ def test_funding_before_any_bars_starts_nothing(automation: Automation) -> None:
     """Features without bars would be a red run that says so."""
     automation.arrives("funding", BTC)
     assert automation.tick() == set()
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
 
 
@@ -168,7 +192,7 @@ def test_candles_alone_flow_to_bars_without_a_single_tick(automation: Automation
     automation.arrives("candles", f"{BTC}|1m")
     assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
     assert automation.tick() == set()
-    automation.arrives("bars", f"{BTC}|1m", f"{BTC}|1h")
+    automation.bars(f"{BTC}|1m", f"{BTC}|1h")
     assert automation.tick() == {f"features {BTC}|1m", f"features {BTC}|1h"}
     automation.arrives("candles", f"{ETH}|1h")
     assert automation.tick() == {f"bars {ETH}|1h"}
@@ -183,7 +207,7 @@ def test_half_of_the_days_of_minute_bars_flow(automation: Automation) -> None:
 
 def test_after_a_new_candle_the_features_wait_for_the_check_of_the_new_bars(automation: Automation) -> None:
     """The old bars had passed, and that counts for nothing: features are not requested beside the bars."""
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     automation.tick()
     automation.arrives("features", f"{BTC}|1m")
     automation.tick()
@@ -191,7 +215,7 @@ def test_after_a_new_candle_the_features_wait_for_the_check_of_the_new_bars(auto
     assert automation.tick() == {f"bars {BTC}|1m", f"bars {BTC}|1h"}
     automation.arrives("bars", f"{BTC}|1m", passed=False)
     assert automation.tick() == set()
-    automation.arrives("bars", f"{BTC}|1m")
+    automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
 
 

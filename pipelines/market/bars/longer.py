@@ -33,7 +33,7 @@ WEIGHTED_BY = {
     "book_pressure_5": "book_seconds_5",
     "book_pressure_10": "book_seconds_10",
 }
-ORIGINS = ("candle", "second-venue", "ticks", "verified-empty")
+ORIGINS = ("second-venue", "candle", "ticks", "verified-empty")
 """A longer bar has the first of these that any of its minutes has: it is as good as its weakest source."""
 
 

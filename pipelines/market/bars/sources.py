@@ -2,14 +2,16 @@
 
 Rules: ticks where they exist, else the candle. A bar without a trade is `verified-empty`, flat at the close
 of the bar before it. To a candle that has volume yield the tick feed's word that nobody traded, and the first and
-last minute of each unbroken run of ticks: the feed may have begun or ended in their middle.
+last minute of each unbroken run of ticks: the feed may have begun or ended in their middle. A bar of a second venue
+says nothing about this one: it yields to anything that this one's ticks say, and is never `verified-empty`. Evidence
+that nobody traded makes a row only after a bar whose close is known; what is unknown makes none.
 """
 
 from datetime import timedelta
 
 import polars as pl
 
-from pipelines.market.schemas import BARS, MINUTE_AGGREGATES
+from pipelines.market.schemas import BARS, CANDLES, MINUTE_AGGREGATES
 from pipelines.market.timeframes import length_of
 
 NO_TRADE: dict[str, float] = {
@@ -27,31 +29,58 @@ EMPTY = "verified-empty"
 MINUTE = timedelta(minutes=1)
 
 
-def one_minute(minute_bars: pl.DataFrame, candles: pl.DataFrame) -> pl.DataFrame:
+def one_minute(
+    minute_bars: pl.DataFrame, candles: pl.DataFrame, evidence: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """MINUTE_BARS and 1 m CANDLES of one symbol -> its 1 m BARS, all sorted by open_time; either may be empty.
 
+    candles : CANDLES, or FIRST_SEEN, whose origin the bars keep (null: candle)
+    evidence : open times (`open_time`) of minutes in which a source says that nobody traded; None: none
     A minute of ticks is whole when the feed was alive in the minutes before and after it; one at the edge of a
     run is used only where no candle has volume. An empty minute whose previous minute is not known has no close to
-    carry: it is no row if it comes from ticks, and flat at its own close if it comes from a candle of volume 0.
+    carry: it is no row if it comes from ticks or evidence, and flat at its own close if it comes from a candle of
+    volume 0.
     """
+    candles = _with_origin(candles).filter(
+        ~_elsewhere() | ~pl.col("open_time").is_in(minute_bars["open_time"].implode())
+    )
     whole = minute_bars.filter((pl.col("trades") > 0) & ~_at_an_edge())
-    traded = candles.filter(_has_volume()).join(whole, on="open_time", how="anti")
-    silent = candles.filter(_no_volume()).join(minute_bars, on="open_time", how="anti")
+    traded = candles.filter(_traded()).join(whole, on="open_time", how="anti")
+    silent = candles.filter(~_traded()).join(minute_bars, on="open_time", how="anti")
     from_ticks = minute_bars.join(traded, on="open_time", how="anti").with_columns(
         origin=pl.when(pl.col("trades") > 0).then(pl.lit("ticks")).otherwise(pl.lit(EMPTY))
     )
-    parts = [from_ticks, _candle_bars(traded), _empty_candle_bars(silent)]
-    return _carry(pl.concat([_as_bars(part) for part in parts]), MINUTE)
+    parts = [_as_bars(part) for part in (from_ticks, _candle_bars(traded), _empty_candle_bars(silent))]
+    return _carry(_and_empty(pl.concat(parts), evidence), MINUTE)
 
 
-def from_candles(candles: pl.DataFrame, timeframe: str) -> pl.DataFrame:
+def from_candles(candles: pl.DataFrame, timeframe: str, evidence: pl.DataFrame | None = None) -> pl.DataFrame:
     """CANDLES of a timeframe -> its BARS, sorted by open_time; a candle of volume 0 is `verified-empty`.
 
-    Aggregates are null, except what follows from no trade. Raises UnknownName for an unknown timeframe.
+    `candles` and `evidence` as in one_minute. Aggregates are null, except what follows from no trade. Raises
+    UnknownName for an unknown timeframe.
     """
     length = length_of(timeframe)
-    parts = [_candle_bars(candles.filter(_has_volume())), _empty_candle_bars(candles.filter(_no_volume()))]
-    return _carry(pl.concat([_as_bars(part) for part in parts]), length)
+    told = _with_origin(candles)
+    parts = [
+        _as_bars(_candle_bars(told.filter(_traded()))),
+        _as_bars(_empty_candle_bars(told.filter(~_traded()))),
+    ]
+    return _carry(_and_empty(pl.concat(parts), evidence), length)
+
+
+def _with_origin(candles: pl.DataFrame) -> pl.DataFrame:
+    """CANDLES plus their origin; older lakes and files have none, or null."""
+    origin = (
+        pl.col("origin").fill_null("candle")
+        if "origin" in candles.columns
+        else pl.lit("candle").alias("origin")
+    )
+    return candles.select(*CANDLES, origin)
+
+
+def _elsewhere() -> pl.Expr:
+    return pl.col("origin") == "second-venue"
 
 
 def _at_an_edge() -> pl.Expr:
@@ -61,22 +90,27 @@ def _at_an_edge() -> pl.Expr:
     return ~inner.fill_null(value=False)
 
 
-def _no_volume() -> pl.Expr:
-    return (pl.col("volume") == 0).fill_null(value=False)
-
-
-def _has_volume() -> pl.Expr:
-    return ~_no_volume()  # a null volume stays a candle: quality() must see it
+def _traded() -> pl.Expr:
+    """A candle of trades, of whatever venue; a null volume stays a candle: quality() must see it."""
+    return (pl.col("volume") != 0).fill_null(value=True) | _elsewhere()
 
 
 def _candle_bars(candles: pl.DataFrame) -> pl.DataFrame:
-    unknown = {name: pl.lit(None) for name in MINUTE_AGGREGATES}
-    return candles.with_columns(origin=pl.lit("candle"), **unknown)
+    return candles.with_columns(**{name: pl.lit(None) for name in MINUTE_AGGREGATES})
 
 
 def _empty_candle_bars(candles: pl.DataFrame) -> pl.DataFrame:
     stated = {name: pl.lit(NO_TRADE.get(name)) for name in MINUTE_AGGREGATES}
     return candles.with_columns(origin=pl.lit(EMPTY), **stated)
+
+
+def _and_empty(bars: pl.DataFrame, evidence: pl.DataFrame | None) -> pl.DataFrame:
+    """The bars and, where there is none, an empty one of unknown close for each open time of the evidence."""
+    if evidence is None or evidence.is_empty():
+        return bars
+    told = evidence.select("open_time").unique().join(bars, on="open_time", how="anti")
+    prices = {name: pl.lit(None) for name in ("open", "high", "low", "close")}
+    return pl.concat([bars, _as_bars(_empty_candle_bars(told.with_columns(**prices, volume=pl.lit(0.0))))])
 
 
 def _as_bars(frame: pl.DataFrame) -> pl.DataFrame:

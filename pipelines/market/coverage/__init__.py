@@ -1,0 +1,34 @@
+"""The gap ledger: of every expected bar whether it is present, verified empty, unknown, or the venue was down.
+
+`present` and `verified-empty` are rows of the bar table; `unknown` and `venue-down` are no rows. The four add up to
+what the calendar expects. Not here: asking a venue (resources/), filling what is unknown (pipelines.market.repair).
+"""
+
+from pipelines.market.coverage.judging import (
+    Share,
+    adds_up,
+    interior,
+    longest_unknown,
+    require_known,
+    totals,
+    unknown_share,
+)
+from pipelines.market.coverage.ledger import coverage, expected_opens, listed, missing_spans, span_of
+from pipelines.market.coverage.statements import KINDS, spoken
+
+__all__ = [
+    "KINDS",
+    "Share",
+    "adds_up",
+    "coverage",
+    "expected_opens",
+    "interior",
+    "listed",
+    "longest_unknown",
+    "missing_spans",
+    "require_known",
+    "span_of",
+    "spoken",
+    "totals",
+    "unknown_share",
+]

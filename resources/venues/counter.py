@@ -1,0 +1,173 @@
+"""One declared exchange, open: its transport, clock, conventions and spool, and every question it can be asked.
+
+How each question is asked is in the modules named after it; which exchange answers what is source.py.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.errors import BadAnswer
+from pipelines.market.calendars import ALWAYS, calendar_of
+from pipelines.market.symbols import Market
+from pipelines.market.venue_settings import ExchangeSettings
+from pipelines.market.venues import Conventions, conventions_of
+from resources.clock import Clock
+from resources.progress import Progress
+from resources.sources.source import Delivery
+from resources.venues.alpaca_stocks import fetch_stock_candles
+from resources.venues.books import fetch_book
+from resources.venues.candles import fetch_candles
+from resources.venues.exchange import conventions_for, open_exchange
+from resources.venues.fills import fetch_fills
+from resources.venues.funding import fetch_funding
+from resources.venues.gate import Gate
+from resources.venues.pages import Spool
+from resources.venues.server_clock import ServerClock
+from resources.venues.trades import fetch_trades
+from resources.venues.transport import Transport
+
+Span = tuple[datetime, datetime]
+
+
+class Counter:
+    """Where one venue is asked; opened when first asked."""
+
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        root: Path,
+        clock: Clock,
+        progress: Progress,
+        keys: Mapping[str, str],
+    ) -> None:
+        """`root`: folder for the spool and for the gate that all processes share."""
+        self.settings, self.root, self.clock, self.progress, self.keys = settings, root, clock, progress, keys
+
+    @cached_property
+    def transport(self) -> Transport:
+        """Requests of this venue, below its limit and in the queue that all processes share."""
+        rate = self.settings.requests_per_second or conventions_of(self.settings.id).requests_per_second
+        gate = Gate(self.root / "gates", self.settings.venue)
+        return Transport(
+            self.settings.venue,
+            gate,
+            self.clock,
+            self.progress.say,
+            requests_per_second=rate,
+            timeout=self.settings.timeout,
+        )
+
+    @cached_property
+    def exchange(self) -> Any:
+        """The class of ccxt behind our transport."""
+        return open_exchange(self.settings, self.transport, self.keys)
+
+    @cached_property
+    def server_clock(self) -> ServerClock:
+        """The venue's clock."""
+        return ServerClock(self.exchange, self.clock)
+
+    @cached_property
+    def conventions(self) -> Conventions:
+        """What the venue's API does by convention."""
+        return conventions_for(self.exchange)
+
+    def candles(
+        self,
+        market: Market,
+        timeframe: str,
+        spans: Sequence[Span],
+        calendar: str,
+        *,
+        held: bool = False,
+        rebuild: bool = True,
+    ) -> Delivery:
+        """FIRST_SEEN candles and EVIDENCE; a share's (its calendar has sessions) from Alpaca's stock bars.
+
+        `held`: candles of it are stored; `rebuild`: what candles do not hold may be made of the venue's trades.
+        """
+        now = self.server_clock.now()
+        if calendar != ALWAYS:
+            return fetch_stock_candles(
+                market.symbol,
+                timeframe,
+                spans,
+                self.transport,
+                self.keys,
+                self.settings.base_url,
+                calendar_of(calendar),
+                now,
+                self.progress.say,
+            )
+        return fetch_candles(
+            market,
+            timeframe,
+            spans,
+            self.exchange,
+            self.transport,
+            self.conventions,
+            self._spool(market, timeframe),
+            now,
+            self.progress.tell,
+            trades=self._whole_trades(market) if rebuild and self.conventions.trades_per_request else None,
+            held=held,
+        )
+
+    def committed(self, market: Market, timeframe: str) -> None:
+        """The pages of this market and timeframe have become rows of a table."""
+        self._spool(market, timeframe).clear()
+
+    def offers(self, market: Market, timeframe: str) -> bool:
+        """Whether the venue has candles of this timeframe."""
+        return timeframe in self.conventions.timeframes
+
+    def trades(self, market: Market, span: Span) -> Delivery:
+        """TRADES of a span, and EVIDENCE where some are missing."""
+        return fetch_trades(self.exchange, market.symbol, *span, self.clock, self.progress.tell)
+
+    def book(self, market: Market) -> Delivery:
+        """One ORDER_BOOK snapshot of now; none when four in a row were crossed or broken."""
+        return fetch_book(self.exchange, market.symbol, self.clock, self.progress.tell)
+
+    def settles_funding(self) -> bool:
+        """Whether this venue has funding at all."""
+        return bool(self.exchange.has.get("fetchFundingRateHistory"))
+
+    def funding(self, market: Market, span: Span) -> Delivery | None:
+        """FUNDING of a span, or None when the market has none."""
+        return fetch_funding(self.exchange, market.symbol, *span, self.clock, self.progress.tell)
+
+    def fills(self, span: Span) -> Delivery:
+        """FILLS of all followed wallets in a span."""
+        found = [
+            fetch_fills(self.exchange, wallet, *span, self.clock, self.progress.tell)
+            for wallet in self.settings.wallets
+        ]
+        return Delivery(
+            pl.concat([one.frame for one in found]).sort("time", "address"),
+            pl.concat([one.quarantine for one in found]),
+            tuple(note for one in found for note in one.notes),
+            duplicates=sum(one.duplicates for one in found),
+            evidence=pl.concat([one.evidence for one in found]),
+        )
+
+    def _whole_trades(self, market: Market) -> Callable[[datetime, datetime], pl.DataFrame]:
+        def whole(start: datetime, end: datetime) -> pl.DataFrame:
+            found = self.trades(market, (start, end))
+            lost = found.evidence.filter(pl.col("kind") != "verified-empty")
+            if lost.is_empty():
+                return found.frame
+            raise BadAnswer(
+                f"{market} has trades missing between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M}: "
+                f"{lost['reason'][0]}; no candle is rebuilt from the others."
+            )
+
+        return whole
+
+    def _spool(self, market: Market, timeframe: str) -> Spool:
+        return Spool(self.root / "_pages", market, timeframe)

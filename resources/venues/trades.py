@@ -1,0 +1,202 @@
+"""A venue's public trades of a span as TRADES: judged, without repeats, in order, and audited for lost ones.
+
+Paging is trade_pages.py, the rules of a price are pipelines/market. Each row that lies in the span is accepted,
+quarantined, or an exact repeat.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from pipelines.errors import BadAnswer, BadSpan
+from pipelines.market.native.fields import as_text, flaw_of
+from pipelines.market.native.gathered import Refused, table
+from pipelines.market.native.stamps import Stamps
+from pipelines.market.rows import EARLIEST
+from pipelines.market.schemas import EVIDENCE, TRADES
+from pipelines.market.symbols import Market
+from resources.sources.source import Delivery
+from resources.venues.fields import micros
+from resources.venues.forward import Span, Tell, Walk, quiet
+from resources.venues.trade_audit import Lost, lost_ids
+from resources.venues.trade_forms import FORMS, OTHERS, Trade
+from resources.venues.trade_pages import Paging, pages_of
+from resources.venues.transport import Transport
+
+FUTURE = timedelta(minutes=1)
+"""A trade further ahead of our clock than this has a broken stamp; a clock may be a little wrong."""
+SECOND, LARGEST = 1_000_000, 1 << 63
+
+
+def fetch_trades(
+    market: Market, span: Span, exchange: Any, transport: Transport, tell: Tell = quiet
+) -> Delivery:
+    """TRADES of a market in a half-open span; `local_time` is null, the venue's own time is in `time`.
+
+    `exchange` is one of open_exchange. `evidence` says where trades are missing (ids that the venue skipped, moments
+    with more trades than one answer holds, quarantined ones: unknown) and where there was none, asked twice
+    (verified-empty). Raises VenueError when the venue does not give the span, BadSpan when it is none.
+    """
+    start, end = span
+    if start >= end:
+        raise BadSpan(
+            f"trades of {market} from {start} to {end}: expected an end after the start; correct it."
+        )
+    paging = Paging(exchange, market.symbol, span, tell)
+    now = transport.clock.now()
+    form = FORMS.get(exchange.named.id, OTHERS)
+    reading = Reading(f"{market} trades", span, now)
+    try:
+        for rows in pages_of(paging):
+            reading.add(form.read(rows))
+            transport.progress = f"{paging.walked.pages} pages of trades done"
+    finally:
+        transport.progress = ""
+    lost = lost_ids(reading.numbers, reading.times) if form.dense and reading.numbered else None
+    reading.unproven = form is OTHERS and reading.first is not None and reading.first > micros(start)
+    return Delivery(
+        reading.frame(),
+        reading.refused.drain(),
+        _notes(paging, reading, lost),
+        check_local_time=False,
+        duplicates=reading.repeats,
+        evidence=_evidence(paging, reading, lost, now),
+    )
+
+
+class Reading:
+    """Trades of one span as they are read."""
+
+    def __init__(self, name: str, span: Span, now: datetime) -> None:
+        self.name, self.refused = name, Refused(name)
+        self._start, self._end = micros(span[0]), micros(span[1])
+        self._stamps = Stamps((EARLIEST, max(now, span[0]) + FUTURE))
+        self._known: dict[Any, tuple[int, tuple[Any, ...]]] = {}
+        self.numbers: list[int] = []  # every id that was seen, those outside the span too
+        self.times: list[int] = []  # and when
+        self.numbered, self.repeats, self.disorder, self._line = True, 0, 0, 0
+        self.first: int | None = None
+        self.unproven = False  # nothing shows that the venue has no older trades of the span
+        self.spoiled: list[int] = []  # times of quarantined trades in the span
+        self._refused: set[str] = set()
+
+    def add(self, trades: Iterable[Trade]) -> None:
+        """One answer; trades outside of the span only serve to prove that nothing lies between."""
+        for trade in trades:
+            self._line += 1
+            flaw = self._flaw_of(trade)
+            if trade.time is not None and self._stamps.flaw_of((trade.time, None)) is None:
+                self._see(trade)
+                if not self._start <= trade.time < self._end:
+                    continue
+            if flaw is not None:
+                self._refuse(trade, flaw)
+                continue
+            row = (trade.time, trade.side, as_text(trade.price), as_text(trade.amount))
+            key = row if trade.id in (None, "") else str(trade.id)
+            line, first = self._known.setdefault(key, (self._line, row))
+            if line != self._line and first == row:
+                self.repeats += 1
+            elif line != self._line:
+                self._refuse(trade, f"repeats the id of trade {line} with other values")
+
+    def frame(self) -> pl.DataFrame:
+        """TRADES sorted by (time, id); without whole numbers as ids they are numbered in the order of their times."""
+        rows = [
+            (time, None, _whole(key), side, float(price), float(amount))
+            for key, (_, (time, side, price, amount)) in self._known.items()
+        ]
+        if self.numbered:
+            return table(rows, TRADES).sort("time", "id")
+        plain = [(time, None, None, *rest) for time, _, _, *rest in rows]
+        return (
+            table(plain, TRADES)
+            .sort("time", maintain_order=True)
+            .with_columns(pl.int_range(pl.len()).alias("id"))
+        )
+
+    def _flaw_of(self, trade: Trade) -> str | None:
+        return (
+            self._stamps.flaw_of((trade.time, None))
+            or ("side is neither of the venue's two words" if trade.side is None else None)
+            or flaw_of(trade.price, "price")
+            or flaw_of(trade.amount, "amount")
+        )
+
+    def _see(self, trade: Trade) -> None:
+        assert trade.time is not None
+        number = _whole(trade.id)
+        self.first = trade.time if self.first is None else min(self.first, trade.time)
+        if number is None:
+            self.numbered = False
+        else:
+            self.numbers.append(number)
+            self.times.append(trade.time)
+
+    def _refuse(self, trade: Trade, reason: str) -> None:
+        """Set a trade aside; one that an overlap brings again is a repeat."""
+        text = json.dumps(trade.raw, default=str)
+        if text in self._refused:
+            self.repeats += 1
+            return
+        self._refused.add(text)
+        self.refused.add(self._line, reason, text)
+        if trade.time is not None and self._start <= trade.time < self._end:
+            self.spoiled.append(trade.time)
+
+
+def _whole(value: Any) -> int | None:
+    text = value if isinstance(value, str) else str(value) if type(value) is int else ""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and abs(int(text)) < LARGEST else None
+
+
+def _notes(paging: Paging, reading: Reading, lost: Lost | None) -> tuple[str, ...]:
+    walked: Walk = paging.walked
+    notes = [f"{walked.pages} answers that overlap by {walked.overlap} trades"]
+    if not reading.numbered:
+        notes.append("trades are numbered in their order: the venue's ids are no whole numbers")
+    if lost is not None:
+        notes.append(lost.sentence)
+    if reading.repeats:
+        notes.append(f"{reading.repeats} trades came again with equal values and were dropped")
+    if walked.crowded:
+        notes.append(
+            f"{len(walked.crowded)} moments hold more trades than one answer of {paging.venue}: some are lost"
+        )
+    return tuple(notes)
+
+
+def _evidence(paging: Paging, reading: Reading, lost: Lost | None, now: datetime) -> pl.DataFrame:
+    """EVIDENCE: a span that was empty twice is believed to be so unless the ids around it say otherwise."""
+    venue, (start, end) = paging.venue, (micros(paging.span[0]), micros(paging.span[1]))
+    holes = lost.holes if lost is not None else ()
+    rows = [
+        (begin, stop, "unknown", f"{venue} left out {count} trade ids there") for begin, stop, count in holes
+    ]
+    for empty in paging.walked.empty:
+        begin, stop = micros(empty[0]), micros(empty[1])
+        if not any(left < stop and begin < right for left, right, _ in holes):
+            rows.append((begin, stop, "verified-empty", f"{venue} had no trade there, asked twice"))
+    crowded = f"{venue} had more trades there than one answer holds"
+    rows += [(at, at + SECOND, "unknown", crowded) for at in paging.walked.crowded]
+    rows += [(at, at + 1, "unknown", f"a trade of {venue} there was quarantined") for at in reading.spoiled]
+    if reading.unproven:
+        rows.append((start, reading.first or end, "unknown", f"{venue} may serve no trades as old as this"))
+    cut = [(max(a, start), min(b, end), kind, why, micros(now)) for a, b, kind, why in sorted(rows)]
+    return table([row for row in cut if row[0] < row[1]], EVIDENCE)
+
+
+def require_complete(delivery: Delivery, what: str) -> pl.DataFrame:
+    """TRADES of a delivery that lacks none; raises BadAnswer when something of its span is unknown."""
+    unknown = delivery.evidence.filter(pl.col("kind") == "unknown")
+    if unknown.height:
+        first = unknown.row(0, named=True)
+        raise BadAnswer(
+            f"{what} are not complete: expected every trade, found {unknown.height} spans where {first['reason']} "
+            f"(the first at {first['time']:%Y-%m-%d %H:%M:%S} UTC); bars of that time stay unknown."
+        )
+    return delivery.frame
