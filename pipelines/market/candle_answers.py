@@ -12,25 +12,14 @@ from typing import Any
 import polars as pl
 
 from pipelines.errors import BadAnswer
+from pipelines.market.candle_rows import FIELDS, VALUES, candle_table, has_fields
 from pipelines.market.paging import Span, floor
 from pipelines.market.parsing import candle_rules
-from pipelines.market.rows import EARLIEST, QUARANTINE, Rule, exact, judge, number
-from pipelines.market.schemas import CANDLES, UTC_US
-from pipelines.market.text_table import FLAW, LINE
+from pipelines.market.rows import EARLIEST, QUARANTINE, Rule, exact, judge
+from pipelines.market.schemas import CANDLES
+from pipelines.market.text_table import LINE
 from pipelines.market.timeframes import GRACE, length_of
 from pipelines.market.venues import TABLE, Conventions
-
-VALUES = ("open", "high", "low", "close", "volume")
-FIELDS: dict[str, tuple[str | int, ...]] = {
-    "coinbase": ("start", "open", "high", "low", "close", "volume"),
-    "kraken": (0, 1, 2, 3, 4, 6),
-    "hyperliquid": ("t", "o", "h", "l", "c", "v"),
-    "alpaca": ("t", "o", "h", "l", "c", "v"),
-}
-"""Where stamp, prices and volume stand in a row; ccxt's own rows are lists in this order, stamped in ms."""
-MICROS = {"coinbase": 1_000_000, "kraken": 1_000_000}
-LATEST = 10**17
-"""No stamp in microseconds lies beyond the year 5138; larger numbers are broken and must not overflow."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +51,7 @@ def raw_rows(venue: str, answer: Any, name: str) -> list[Any]:
             rows = answer
         case "alpaca", {"bars": dict(bars)} if set(bars) <= {name}:
             rows = bars.get(name, [])
-    if not isinstance(rows, list) or (rows and not any(_has_fields(row, FIELDS[venue]) for row in rows)):
+    if not isinstance(rows, list) or (rows and not any(has_fields(row, FIELDS[venue]) for row in rows)):
         raise BadAnswer(
             f"{venue} answered something that is not its form of candles of {name}: found "
             f"{json.dumps(answer, default=str)[:120]}; nothing of it is used."
@@ -90,7 +79,7 @@ def read_candles(
     A row is quarantined when it is no candle, breaks candle_rules, has a number too long for float64, lies
     further from the span asked for than the venue's habit allows, or contradicts its own close stamp.
     """
-    table = _table(rows, conventions.venue, lines_before)
+    table = candle_table(rows, conventions.venue, lines_before)
     length = length_of(timeframe)
     now, last_closed = server_now, server_now - GRACE - length
     open_now = pl.col("open_time").is_between(last_closed, now, closed="right") & _on_grid(length)
@@ -146,60 +135,8 @@ def _shifted(
         return True
     if not (conventions.takes_end and conventions.venue in TABLE and asked[1] in times):
         return False
-    first = min(times)  # an answer that begins far inside is cut off, not shifted
+    first: datetime = min(times)  # an answer that begins far inside is cut off, not shifted
     return asked[0] < first <= asked[0] + max(length, (asked[1] - asked[0]) / 10)
-
-
-def _table(rows: list[Any], venue: str, before: int) -> pl.DataFrame:
-    """Rows as CANDLES with their texts beside them (`#open`), LINE and FLAW."""
-    fields = FIELDS.get(venue, (0, 1, 2, 3, 4, 5))
-    texts = [_texts(row, fields) for row in rows]
-    names = ("#stamp", *(f"#{name}" for name in VALUES))
-    columns: dict[str, pl.Series] = {
-        name: pl.Series([text[place] if text else None for text in texts], dtype=pl.String)
-        for place, name in enumerate(names)
-    }
-    closes = [row.get("T") if isinstance(row, dict) else None for row in rows]
-    whole = [stamp if type(stamp) is int and 0 <= stamp < LATEST else None for stamp in closes]
-    table = pl.DataFrame(
-        {
-            **columns,
-            "#close_stamp": pl.Series(whole, dtype=pl.Int64),
-            LINE: pl.Series(range(before + 1, before + len(rows) + 1), dtype=pl.Int64),
-            FLAW: pl.Series(
-                [None if text else f"is no row of {venue}'s candles" for text in texts], dtype=pl.String
-            ),
-        }
-    )
-    numbers = (number(f"#{name}").alias(name) for name in VALUES)
-    return table.with_columns(_time(venue).alias("open_time"), *numbers)
-
-
-def _has_fields(row: Any, fields: tuple[str | int, ...]) -> bool:
-    if isinstance(row, dict):
-        return all(field in row for field in fields)
-    return isinstance(row, list | tuple) and isinstance(fields[-1], int) and len(row) > fields[-1]
-
-
-def _texts(row: Any, fields: tuple[str | int, ...]) -> list[str | None] | None:
-    """The fields of a row as text (None: no number and no text); None when the row has not these fields."""
-    return [_text(row[field]) for field in fields] if _has_fields(row, fields) else None
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _time(venue: str) -> pl.Expr:
-    stamp = pl.col("#stamp")
-    if venue == "alpaca":
-        offset = stamp.str.replace(r"Z$", "+00:00")
-        return offset.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", strict=False).cast(UTC_US)
-    unit = MICROS.get(venue, 1000)
-    whole = stamp.cast(pl.Int64, strict=False)
-    return (pl.when(whole.is_between(0, LATEST // unit)).then(whole) * unit).cast(UTC_US)
 
 
 def _on_grid(length: timedelta) -> pl.Expr:

@@ -21,6 +21,7 @@ from pipelines.errors import BadData
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NANOSECONDS = re.compile(r"(\d{16,20}) (.*)")
 ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z? (.*)")
+CHUNK = 1 << 16
 Captured = tuple[datetime | None, Any]
 """Local time (None when not recorded) and message: parsed JSON, None for a lost connection, text when no JSON."""
 
@@ -48,8 +49,8 @@ def read_lines(path: Path) -> Iterator[str]:
     import zstandard
 
     try:
-        with _unpacked(path) as stream:
-            for line in io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="\n"):
+        with io.TextIOWrapper(_unpacked(path), encoding="utf-8", errors="replace", newline="\n") as lines:
+            for line in lines:
                 yield line.rstrip("\r\n")
     except (EOFError, OSError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError) as error:
         raise BadData(
@@ -62,13 +63,47 @@ def _unpacked(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path))
     if path.suffix == ".zst":
-        import zstandard
-
-        return cast("IO[bytes]", zstandard.open(path, "rb"))
+        return cast("IO[bytes]", io.BufferedReader(_Zstandard(path), CHUNK))
     if path.suffix == ".zip":
         archive = zipfile.ZipFile(path)
         return archive.open(archive.namelist()[0])
     return path.open("rb")
+
+
+class _Zstandard(io.RawIOBase):
+    """An unpacked .zst file that notices a cut inside a frame; the package's own stream ends there in silence."""
+
+    def __init__(self, path: Path) -> None:
+        import zstandard
+
+        self._opener = zstandard.ZstdDecompressor().decompressobj
+        self._file, self._frame, self._rest, self._out = path.open("rb"), self._opener(), b"", b""
+        self._begun = False
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See io.RawIOBase; raises EOFError where a frame has no end."""
+        while not self._out:
+            packed = self._rest or self._file.read(CHUNK)
+            if not packed:
+                if self._begun:
+                    raise EOFError("a frame that breaks off")
+                return 0
+            self._out, self._begun = self._frame.decompress(packed), True
+            self._rest = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame, self._begun = self._opener(), False
+        size = min(len(buffer), len(self._out))
+        buffer[:size], self._out = self._out[:size], self._out[size:]
+        return size
+
+    def close(self) -> None:
+        """See io.RawIOBase."""
+        self._file.close()
+        super().close()
 
 
 def _framed(line: str) -> Captured:

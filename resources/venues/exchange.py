@@ -81,9 +81,10 @@ class ThroughTransport:
     def _row(self, row: Any, market: Any) -> Any:
         parser: Any = self
         try:
-            return parser.parse_ohlcv(row, market)
+            parsed = parser.parse_ohlcv(row, market)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError):
-            return {"sent": row}  # no candle: quarantined as it is by whoever reads the rows
+            parsed = [None]
+        return {"sent": row} if parsed[0] is None else parsed  # no candle: quarantined as it was sent
 
 
 def open_exchange(settings: ExchangeSettings, transport: Transport, keys: Mapping[str, str]) -> Any:

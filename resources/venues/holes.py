@@ -7,14 +7,13 @@ candles.py; what a bar's row may look like is pipelines/market.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from pipelines.errors import BadAnswer, VenueDown, VenueError
 from pipelines.market.paging import Span, bars_in, closed_end, first_served, floor
-from pipelines.market.schemas import CANDLES
+from pipelines.market.trade_candles import by_day, candles_of
 from resources.venues.asking import Asker, Reply
 from resources.venues.ledger import Ledger, Times, micros, moment
 
@@ -161,33 +160,6 @@ class Holes:
             else:
                 made.append((window, [piece]))
         return made
-
-
-def candles_of(trades: pl.DataFrame, span: Span, length: timedelta) -> pl.DataFrame:
-    """CANDLES of TRADES in a span, one row for each bar that has a trade."""
-    inside = trades.filter(pl.col("time").is_between(*span, closed="left")).sort("time", "id")
-    bar = (pl.col("time").to_physical() // (step := length // timedelta(microseconds=1)) * step).cast(
-        CANDLES["open_time"]
-    )
-    return (
-        inside.group_by(bar.alias("open_time"), maintain_order=True)
-        .agg(
-            pl.col("price").first().alias("open"),
-            pl.col("price").max().alias("high"),
-            pl.col("price").min().alias("low"),
-            pl.col("price").last().alias("close"),
-            pl.col("amount").sum().alias("volume"),
-        )
-        .select(*CANDLES)
-    )
-
-
-def by_day(span: Span) -> list[Span]:
-    """A span cut at UTC midnights."""
-    start, end = span
-    edges = [start, *(floor(start, DAY) + DAY * place for place in range(1, (end - start) // DAY + 2)), end]
-    inside = sorted({edge for edge in edges if start <= edge <= end})
-    return list(pairwise(inside))
 
 
 def _span(span: Span) -> str:

@@ -42,7 +42,8 @@ class Ledger:
         """Those of some moments that are bars asked for."""
         places = np.searchsorted(self.opens, times)
         inside = places < len(self.opens)
-        return times[inside][self.opens[places[inside]] == times[inside]]
+        known: Times = times[inside][self.opens[places[inside]] == times[inside]]
+        return known
 
     def mark(self, span: Span, kind: str, reason: str) -> None:
         """Say of the bars of a span why they have no candle; a later word replaces an earlier one."""

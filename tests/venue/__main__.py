@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("--no-trades", action="store_true", help="do not derive trades from candles")
     args = parser.parse_args()
     now = args.now.replace(tzinfo=UTC) if args.now and args.now.tzinfo is None else args.now
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread starts: they wait for sigwait below
     with Venue(read_folder(args.data, derive_trades=not args.no_trades), now, port=args.port) as venue:
         print(
             "# Every client of these settings asks",
@@ -30,7 +32,7 @@ def main() -> None:
         )
         print("# TARDIS_API_KEY=test ALPACA_API_KEY=test ALPACA_API_SECRET=test")
         print(venue.settings(), flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
 
 
 if __name__ == "__main__":

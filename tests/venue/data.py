@@ -53,9 +53,10 @@ class VenueData:
 
     @cached_property
     def series(self) -> dict[tuple[str, str, str], Candles]:
-        """Candles by venue, the venue's own symbol and timeframe; `any` is on all four."""
+        """Candles by venue, the venue's own symbol and timeframe; `any` is on all four that have none of their own."""
         found: dict[tuple[str, str, str], Candles] = {}
-        for (venue, symbol, timeframe), frame in self.candles.items():
+        own_first = sorted(self.candles.items(), key=lambda item: item[0][0] == ANY)
+        for (venue, symbol, timeframe), frame in own_first:
             candles = Candles(frame, timeframe)
             for each in EXCHANGES if venue == ANY else (venue,):
                 found.setdefault((each, named(each, symbol), timeframe), candles)
@@ -64,11 +65,11 @@ class VenueData:
     @cached_property
     def prints(self) -> dict[tuple[str, str], Trades]:
         """Trades by venue and symbol; derived ones where they were asked for."""
-        found = {
-            (each, named(each, symbol)): Trades(frame)
-            for (venue, symbol), frame in self.trades.items()
-            for each in (EXCHANGES if venue == ANY else (venue,))
-        }
+        found: dict[tuple[str, str], Trades] = {}
+        for (venue, symbol), frame in sorted(self.trades.items(), key=lambda item: item[0][0] == ANY):
+            trades = Trades(frame)
+            for each in EXCHANGES if venue == ANY else (venue,):
+                found.setdefault((each, named(each, symbol)), trades)
         if self.derive_trades:
             ordered = sorted(self.series.items(), key=lambda item: item[1].step)
             for (venue, symbol, _), candles in ordered:

@@ -2,22 +2,7 @@
 
 import re
 
-QUOTES = (
-    "USDT",
-    "USDC",
-    "BUSD",
-    "FDUSD",
-    "TUSD",
-    "DAI",
-    "USD",
-    "EUR",
-    "GBP",
-    "CAD",
-    "JPY",
-    "CHF",
-    "BTC",
-    "ETH",
-)
+QUOTES = ("USDT", "USDC", "BUSD", "FDUSD", "USD", "EUR", "GBP", "CAD", "JPY", "CHF", "BTC", "ETH")
 ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from tardis_client import TardisClient
@@ -73,7 +74,7 @@ def test_binance_update_ids_have_no_gap(venue, tmp_path):
     )
     updates = [json.loads(row.message)["data"] for row in found]
 
-    assert all(b["pu"] == a["u"] for a, b in zip(updates, updates[1:], strict=False))
+    assert all(b["pu"] == a["u"] for a, b in pairwise(updates))
 
 
 def test_hyperliquid_arrives_through_the_older_client(venue, folder, tmp_path):

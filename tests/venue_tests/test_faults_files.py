@@ -195,18 +195,17 @@ def test_f21_reports_an_incident(venue):
     venue.play("F21", how="incident", start=DAY, end=DAY.replace(hour=2), details="disk full")
     reports = get_exchange_details("binance", endpoint=f"{venue.url}/tardis/v1")["incidentReports"]
 
-    assert reports == [
-        {"from": "2024-03-01T00:00:00.000Z", "to": "2024-03-01T02:00:00.000Z", "status": "resolved", "details": "disk full"}
-    ]  # fmt: skip
+    assert [(x["from"], x["to"], x["details"]) for x in reports] == [
+        ("2024-03-01T00:00:00.000Z", "2024-03-01T02:00:00.000Z", "disk full")
+    ]
 
 
 def replayed(venue, folder, **more):
+    filters = [Channel(name, ["btcusdt"]) for name in ("depth", "bookTicker", "depthSnapshot")]
+    folders = {"cache_dir": str(folder), "endpoint": f"{venue.url}/tardis/v1"}
     return gathered(
-        replay(
-            "binance-futures", "2024-03-01", "2024-03-01T00:02:00", [Channel(x, ["btcusdt"]) for x in ("depth", "bookTicker", "depthSnapshot")],
-            cache_dir=str(folder), endpoint=f"{venue.url}/tardis/v1", **more,
-        )
-    )  # fmt: skip
+        replay("binance-futures", "2024-03-01", "2024-03-01T00:02:00", filters, **folders, **more)
+    )
 
 
 def test_f19_a_disconnect_loses_update_ids_and_a_snapshot_catches_up(venue, tmp_path):

@@ -61,10 +61,17 @@ def test_the_spacing_of_the_bars_beats_the_name():
     assert about_candles(Path("kraken_XBTUSD.parquet"), frame.head(1)) == ("kraken", "BTC-USD", "1m")
 
 
-@pytest.mark.parametrize(
-    ("text", "symbol"),
-    [("BTCUSDT", "BTC-USDT"), ("XBT/USD", "BTC-USD"), ("ADA/XBT", "ADA-BTC"), ("btc", "BTC-USD"), ("ETH-PERPETUAL", "ETH-USD")],
-)  # fmt: skip
+SPELLINGS = {
+    "BTCUSDT": "BTC-USDT",
+    "XBT/USD": "BTC-USD",
+    "XBTUSD": "BTC-USD",
+    "ADA/XBT": "ADA-BTC",
+    "btc": "BTC-USD",
+    "ETH-PERPETUAL": "ETH-USD",
+}
+
+
+@pytest.mark.parametrize(("text", "symbol"), list(SPELLINGS.items()))
 def test_symbols_are_read_from_many_spellings(text, symbol):
     assert split_symbol(text) == symbol
 
@@ -165,12 +172,14 @@ def test_the_venue_can_be_asked_in_process_and_fast():
 
 
 def test_a_bug_in_the_venue_is_not_mistaken_for_a_fault():
-    broken = data()
-    with pytest.raises(RuntimeError, match="failed 1 times"), Venue(broken, NOW) as venue:
-        broken.series["kraken", "BTC-USD", "1m"].times = None
-        answer = httpx.get(f"{venue.url}/kraken/0/public/OHLC?pair=XBTUSD", trust_env=False)
-        assert answer.status_code == 500
-        assert "bug in the test venue" in answer.text
+    venue = Venue(data(), NOW).__enter__()
+    venue.data.series["kraken", "BTC-USD", "1m"].times = None
+    answer = httpx.get(f"{venue.url}/kraken/0/public/OHLC?pair=XBTUSD", trust_env=False)
+
+    assert answer.status_code == 500
+    assert "bug in the test venue" in answer.text
+    with pytest.raises(RuntimeError, match="failed 1 times"):
+        venue.__exit__(None, None, None)
 
 
 def test_the_clock_can_be_moved():

@@ -40,7 +40,7 @@ class Trades:
         number = self._arrived if identity is NUMBERED else whole(identity)
         flaw = (
             self.stamps.flaw_of(stamp)
-            or ("id is not a whole number" if number is None else None)
+            or ("id is not a whole number" if number is None or number < 0 else None)
             or ("side is neither buy nor sell" if side is None else None)
             or flaw_of(price, "price")
             or flaw_of(amount, "amount")

@@ -23,7 +23,9 @@ class Changes:
 
     depth: int
     groups: list[int] = field(default_factory=list)  # never falling; of equal ones the last counts
-    levels: "array[float]" = field(default_factory=lambda: array("d"))  # depth keys, then depth amounts; NaN: none
+    levels: "array[float]" = field(
+        default_factory=lambda: array("d")
+    )  # depth keys, then depth amounts; NaN: none
 
     def table(self) -> NDArray[np.float64]:
         """Array (changes, 2 × depth): keys, best first, then amounts."""

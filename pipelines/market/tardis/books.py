@@ -131,7 +131,9 @@ class BookBuilder:
                     unknown.append(event.group)
                 self.spans.open(event.time, event.reason)
             else:
-                anew = self._known and not (self._day_begins and event.row == 0) and not self.snapshots_replace
+                anew = (
+                    self._known and not (self._day_begins and event.row == 0) and not self.snapshots_replace
+                )
                 if anew:
                     unknown.append(event.group + BEFORE)
                     self.spans.open(self._time_before(updates, event.group), RECONNECTED)

@@ -103,7 +103,11 @@ FLAG = Kind(
 )
 POSITIVE = Kind(pl.Float64, _number, lambda raw, value, window: _positive(value), _not_positive, exact=True)
 POSITIVE_OR_EMPTY = Kind(
-    pl.Float64, _number, lambda raw, value, window: raw.is_null() | _positive(value), _not_positive, exact=True
+    pl.Float64,
+    _number,
+    lambda raw, value, window: raw.is_null() | _positive(value),
+    _not_positive,
+    exact=True,
 )
 ZERO_OR_MORE = Kind(
     pl.Float64,

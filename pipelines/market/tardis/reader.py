@@ -104,14 +104,10 @@ class Reader:
             self.last = times[-1]
 
     def _values(self) -> list[pl.Expr]:
-        made = {
-            column.name: column.kind.value(pl.col(RAW + column.source)) for column in self.layout.columns
-        }
+        made = {column.name: column.kind.value(pl.col(RAW + column.source)) for column in self.layout.columns}
         if not self.numbered:
             made["id"] = pl.lit(None, pl.Int64)
-        return [
-            made.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in self.layout.schema.items()
-        ]
+        return [made.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in self.layout.schema.items()]
 
     def _rules(self) -> list[Rule]:
         """The event's time comes first: judge() believes a row's own time by it."""
@@ -121,7 +117,9 @@ class Reader:
                 holds = column.kind.holds(pl.col(RAW + column.source), pl.col(column.name), self.window)
                 rules.append((holds, column.kind.reason(column.name, self.window)))
             elif self.numbered:
-                rules.append((pl.col(column.name).is_not_null(), "id is not a whole number as the others are"))
+                rules.append(
+                    (pl.col(column.name).is_not_null(), "id is not a whole number as the others are")
+                )
         same = pl.all_horizontal(
             pl.col(RAW + name) == value for name, value in zip(MARKET, self.market or ("", ""), strict=True)
         )

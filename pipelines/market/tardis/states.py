@@ -74,7 +74,8 @@ class States:
             return np.empty(0, np.bool_)
         before = np.vstack([self._last, levels[:-1]])
         self._last = levels[-1:].copy()
-        return ~((levels == before) | (np.isnan(levels) & np.isnan(before))).all(axis=1)
+        same: Bools = ((levels == before) | (np.isnan(levels) & np.isnan(before))).all(axis=1)
+        return ~same
 
     def _told(self, stamps: Ints, levels: Floats) -> pl.DataFrame:
         if self.every:

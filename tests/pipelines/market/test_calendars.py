@@ -119,7 +119,16 @@ def test_a_lunch_break_cuts_a_day_in_two_and_no_bar_stands_in_it() -> None:
     assert hong_kong.sessions(at(day), at(day) + DAY)["date"].to_list() == [day, day]
     found = hong_kong.opens(at(day), at(day) + DAY, "30m")
     assert len(found) == 11
+    with pytest.raises(BadSettings, match="timeframe 1h does not divide the sessions of calendar XHKG"):
+        hong_kong.require("1h")
     assert not found.is_between(at(day, "04:00"), at(day, "05:00"), closed="left").any()
+
+
+def test_the_bar_that_an_early_close_would_cut_is_not_expected() -> None:
+    """Sydney closed at 03:10 UTC on Christmas Eve 2010: four hours, and no bar for the ten minutes after them."""
+    sydney, day = calendar_of("XASX"), date(2010, 12, 24)
+    found = sydney.opens(at(day) - timedelta(hours=2), at(day) + timedelta(hours=12), "1h")
+    assert found.to_list() == [at(day) + timedelta(hours=hour) for hour in (-1, 0, 1, 2)]
 
 
 def test_a_market_that_never_closes_has_every_bar_and_needs_no_library() -> None:

@@ -233,6 +233,17 @@ def test_an_outage_keeps_what_came_before_it(road: Road, venue: Venue) -> None:
     assert len(venue.requests) == 2
 
 
+def test_neighbouring_bars_that_are_missing_for_two_reasons_are_two_spans(road: Road, venue: Venue) -> None:
+    noon = datetime(2026, 3, 5, 16, tzinfo=UTC)
+    venue.play("F13", every=10**9, minutes=[noon - timedelta(minutes=5)])
+    venue.play("F4", after=1)
+    delivery = road.fetch((FIRST, noon), (noon, FIRST + DAY))
+    assert delivery.evidence.select("time", "end", "kind").rows() == [
+        (noon - timedelta(minutes=5), noon, "unknown"),
+        (noon, noon + timedelta(hours=5), "venue-down"),
+    ]
+
+
 def test_a_rate_limit_is_waited_for_and_nothing_is_lost(road: Road, venue: Venue) -> None:
     venue.play("F1", retry_after=30, times=2)
     delivery = road.fetch()

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import BadAnswer
 from pipelines.market.schemas import TRADES
-from resources.venues.holes import by_day, candles_of
+from pipelines.market.trade_candles import by_day, candles_of
 from resources.venues.trades import fetch_trades, require_complete
 from tests.resources.venues.fetching import MINUTE, START, Fetching, bars_of, day_of, same_values
 from tests.venue import Venue, VenueData, synthetic_candles

@@ -66,7 +66,7 @@ def test_an_unknown_symbol_names_the_nearest(tmp_path: Path) -> None:
     with Venue(data_of(day_of(10)), now=NOW) as server:
         exchange, transport = Fetching(server, "coinbase", tmp_path).open()
         with pytest.raises(
-            VenueRefused, match="coinbase lists no BTC-USDT .* found BTC/USD; correct the symbol"
+            VenueRefused, match=r"coinbase lists no BTC-USDT .* found BTC/USD; correct the symbol"
         ):
             market_of(exchange, "BTC-USDT")
         with pytest.raises(
@@ -129,7 +129,15 @@ def test_numbers_stay_text_and_no_number_is_text_too() -> None:
 def test_any_other_exchange_is_read_through_ccxts_parser(tmp_path: Path) -> None:
     """Bitstamp by its id alone: cap from ccxt, rows unfiltered, a row that ccxt cannot parse is quarantined."""
     start = datetime(2026, 3, 2, tzinfo=UTC)
-    pair = {"name": "BTC/USD", "market_symbol": "btcusd", "url_symbol": "btcusd", "trading": "Enabled"}
+    pair = {
+        "name": "BTC/USD",
+        "market_symbol": "btcusd",
+        "url_symbol": "btcusd",
+        "trading": "Enabled",
+        "minimum_order_value": "10",
+        "market_type": "SPOT",
+    }
+    pair["description"] = "Bitcoin / U.S. dollar"
     pairs = [
         {**pair, "base_decimals": 8, "counter_decimals": 0, "base_currency": "BTC", "counter_currency": "USD"}
     ]
@@ -166,5 +174,4 @@ def _row(time: datetime) -> dict[str, str]:
 
 
 def _at(server: Scripted, now: datetime) -> Any:
-    server.url_now = now  # type: ignore[attr-defined]
     return type("Server", (), {"url": server.url, "now": now})()

@@ -44,10 +44,8 @@ def data_with(table: pl.DataFrame) -> VenueData:
     return VenueData(candles={("any", "BTC-USD", "1m"): day_of(60)}, funding={"BTC": table})
 
 
-def ask(
-    url_of: Any, folder: Path, span: tuple[datetime, datetime], market: Market = MARKET, **more: Any
-) -> Any:
-    asking = Fetching(url_of, market.venue, folder)
+def ask(server: Venue, folder: Path, span: tuple[datetime, datetime], market: Market = MARKET) -> Delivery:
+    asking = Fetching(server, market.venue, folder)
     exchange, transport = asking.open()
     try:
         return ask_funding(market, span, exchange, transport)

@@ -15,6 +15,7 @@ from pipelines.errors import BadData, UnknownName
 from pipelines.market.native import Normalised, normalise
 from pipelines.market.native.fields import iso_us, millis_us, seconds_us
 from pipelines.market.native.trade_archives import parse_freqtrade_trades, parse_kraken_trades
+from pipelines.market.rows import STANDING
 from tests.pipelines.market.native.feeds import START, WINDOW, Feed, at, iso, ms, timed
 
 
@@ -238,3 +239,24 @@ def test_empty_feeds_give_empty_tables() -> None:
         assert found.trades.schema == pl.Schema(found.trades.schema)
         assert found.sent == 0
         assert found.delay is None
+
+
+def test_a_price_that_nobody_near_it_paid_is_quarantined_and_a_jump_that_stays_is_not() -> None:
+    """Price and amount of one trade changed places: each of its fields is sound, its neighbours are not of its kind."""
+    swapped = [binance(k, k, sold=True, price="0.25" if k == 20 else "100.5") for k in range(40)]
+    found = read("binance-futures", "BTCUSDT", timed(swapped))
+    assert found.quarantine.select("line", "reason").rows() == [
+        (21, "price is more than half off the median of the ten trades around it")
+    ]
+    assert found.trades["id"].to_list() == [k for k in range(40) if k != 20]
+    crash = [binance(k, k, sold=True, price="100.5" if k < 20 else "40.5") for k in range(40)]
+    assert read("binance-futures", "BTCUSDT", timed(crash)).quarantine.is_empty()
+
+
+def test_archives_say_where_their_refused_rows_stand() -> None:
+    moment = int(START.timestamp())
+    lines = ["broken", *(f"{moment + k},{0.2 if k == 30 else 90.5},1.25" for k in range(60)), "broken too"]
+    found = parse_kraken_trades("\n".join(lines).encode(), "k.csv", WINDOW)
+    assert found.rows.height == 59
+    standing = found.quarantine.sort("line").select("line", STANDING).rows()
+    assert standing == [(1, at(0)), (32, at(29)), (62, at(59))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -42,12 +43,14 @@ def states(book: pl.DataFrame) -> list[Told]:
     return found
 
 
-def fed(rows: Sequence[Row], cuts: Sequence[int], lost: Sequence[int] = (), **options: bool) -> tuple[pl.DataFrame, BookBuilder]:
+def fed(
+    rows: Sequence[Row], cuts: Sequence[int], lost: Sequence[int] = (), **options: bool
+) -> tuple[pl.DataFrame, BookBuilder]:
     builder = BookBuilder(**options)  # type: ignore[arg-type]
     edges = [0, *sorted({cut for cut in cuts if cut < len(rows)}), len(rows)]
     told = []
     waiting = sorted(lost)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         last = rows[end - 1][6] if end < len(rows) else 10**9
         told.append(builder.feed(frame(rows[start:end]), [line for line in waiting if line < last]))
         waiting = [line for line in waiting if line >= last]
@@ -155,7 +158,13 @@ def test_a_gap_is_a_row_without_levels_and_a_span_with_its_seconds() -> None:
         (11, False, [("bid", 99.5, 1.0)]),
     )
     book, builder = fed(rows, [])
-    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(book)] == [(1, 1), (2, 2), (2, 0), (10, 1), (11, 2)]
+    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(book)] == [
+        (1, 1),
+        (2, 2),
+        (2, 0),
+        (10, 1),
+        (11, 2),
+    ]
     assert [span.sentence for span in builder.invalid] == [
         "book invalid 2026-03-01 00:00:02–00:00:10: the recorder started anew from a snapshot"
     ]
@@ -163,18 +172,43 @@ def test_a_gap_is_a_row_without_levels_and_a_span_with_its_seconds() -> None:
 
 def test_a_disconnect_ends_what_is_known() -> None:
     builder = BookBuilder()
-    rows = rows_of((1, True, SNAPSHOT), (2, False, [("bid", 99.5, 1.0)]), (5, False, [("bid", 99.6, 1.0)]), (9, True, SNAPSHOT))
-    told = [builder.feed(frame(rows[:3])), builder.disconnect(), builder.feed(frame(rows[3:])), builder.finish()]
-    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(pl.concat(told))] == [(1, 1), (2, 2), (2, 0), (9, 1)]
+    rows = rows_of(
+        (1, True, SNAPSHOT),
+        (2, False, [("bid", 99.5, 1.0)]),
+        (5, False, [("bid", 99.6, 1.0)]),
+        (9, True, SNAPSHOT),
+    )
+    told = [
+        builder.feed(frame(rows[:3])),
+        builder.disconnect(),
+        builder.feed(frame(rows[3:])),
+        builder.finish(),
+    ]
+    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(pl.concat(told))] == [
+        (1, 1),
+        (2, 2),
+        (2, 0),
+        (9, 1),
+    ]
     assert [span.sentence for span in builder.invalid] == [
         "book invalid 2026-03-01 00:00:02–00:00:09: the recorder was disconnected"
     ]
 
 
 def test_time_that_runs_backwards_silences_the_book() -> None:
-    rows = rows_of((1, True, SNAPSHOT), (5, False, [("bid", 99.5, 1.0)]), (4, False, [("bid", 99.6, 1.0)]), (9, True, SNAPSHOT))
+    rows = rows_of(
+        (1, True, SNAPSHOT),
+        (5, False, [("bid", 99.5, 1.0)]),
+        (4, False, [("bid", 99.6, 1.0)]),
+        (9, True, SNAPSHOT),
+    )
     book, builder = fed(rows, [3])
-    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(book)] == [(1, 1), (5, 2), (4, 0), (9, 1)]
+    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(book)] == [
+        (1, 1),
+        (5, 2),
+        (4, 0),
+        (9, 1),
+    ]
     assert [span.reason for span in builder.invalid] == ["local_timestamp runs backwards"]
 
 
@@ -183,18 +217,27 @@ def test_a_day_begins_with_its_snapshot_and_without_one_is_not_known() -> None:
     whole = rows_of((1, True, SNAPSHOT), (2, False, [("bid", 99.5, 1.0)]))
     second = rows_of((3, True, SNAPSHOT), (4, False, [("bid", 99.5, 2.0)]))
     headless = rows_of((5, False, [("bid", 99.7, 1.0)]))
-    told = [builder.feed(frame(whole)), builder.end_of_day(), builder.feed(frame(second)), builder.end_of_day()]
+    told = [
+        builder.feed(frame(whole)),
+        builder.end_of_day(),
+        builder.feed(frame(second)),
+        builder.end_of_day(),
+    ]
     assert not builder.invalid
     told += [builder.feed(frame(headless)), builder.finish()]
     assert [len(s.bids) for s in states(pl.concat(told))] == [1, 2, 1, 2, 0]
     one = rows_of((3, True, SNAPSHOT), (3, True, [("ask", 103.0, 1.0)]))
     feed_of_snapshots = [*one, *rows_of((4, True, [("bid", 98.0, 1.0), ("ask", 103.0, 1.0)]))]
-    assert [s.bids for s in states(fed(feed_of_snapshots, [], snapshots_replace=True)[0])][-1] == ((98.0, 1.0),)
+    assert [s.bids for s in states(fed(feed_of_snapshots, [], snapshots_replace=True)[0])][-1] == (
+        (98.0, 1.0),
+    )
     assert [s.bids for s in states(fed(feed_of_snapshots, [])[0])][-1] == ((99.0, 1.0), (98.0, 1.0))
 
 
 def test_a_snapshot_of_many_levels_is_read_at_once() -> None:
-    levels = [("bid", 99.0 - n / 8, 1.0 + n) for n in range(500)] + [("ask", 101.0 + n / 8, 1.0) for n in range(500)]
+    levels = [("bid", 99.0 - n / 8, 1.0 + n) for n in range(500)] + [
+        ("ask", 101.0 + n / 8, 1.0) for n in range(500)
+    ]
     rows = rows_of((1, True, levels), (2, False, [("bid", 99.0 - n / 8, 0.0) for n in range(495)]))
     assert states(fed(rows, [], tell_unknown=False)[0]) == naive(rows)[0]
 
@@ -212,7 +255,9 @@ def lines_of(rows: list[Row]) -> bytes:
 def test_files_of_two_days_give_one_book_and_a_quarantined_row_its_span() -> None:
     first = rows_of((1, True, SNAPSHOT), (2, False, [("bid", 99.5, 1.0)]), (3, False, [("ask", 100.5, 1.0)]))
     text = lines_of(first).replace(b"99.5,1.0", b"99.5,nan")
-    second = rows_of((61, True, SNAPSHOT), (62, False, [("bid", 99.5, 1.0)]), (63, False, [("ask", 100.5, 1.0)]))
+    second = rows_of(
+        (61, True, SNAPSHOT), (62, False, [("bid", 99.5, 1.0)]), (63, False, [("ask", 100.5, 1.0)])
+    )
     window = (DAY - timedelta(days=1), DAY + timedelta(days=1))
 
     def days() -> list[Iterator[Parsed]]:
@@ -222,7 +267,11 @@ def test_files_of_two_days_give_one_book_and_a_quarantined_row_its_span() -> Non
     once, twice = rebuild(days()), rebuild(days())
     assert book_hash([once.book]) == book_hash([twice.book])
     assert (once.updates, once.quarantine.height, once.label) == (7, 1, "deribit BTC-PERPETUAL")
-    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(once.book)] == [(61, 1), (62, 2), (63, 2)]
+    assert [((s.time - START) // SECOND, len(s.bids)) for s in states(once.book)] == [
+        (61, 1),
+        (62, 2),
+        (63, 2),
+    ]
     assert once.notes == ("book invalid 2026-03-01 00:00:01–00:01:01: line 4 is quarantined",)
     assert once.invalid.rows() == [
         (DAY + timedelta(seconds=1), DAY + timedelta(seconds=61), "line 4 is quarantined")
@@ -247,7 +296,9 @@ def test_updates_of_a_normalised_feed_are_typed_exactly() -> None:
 
 @pytest.mark.parametrize("frames", [1, 3])
 def test_the_hash_is_of_the_rows_not_of_their_frames(frames: int) -> None:
-    book, _ = fed(rows_of((1, True, SNAPSHOT), *((n, False, [("bid", 99.0 + n / 100, 1.0)]) for n in range(2, 9))), [])
+    book, _ = fed(
+        rows_of((1, True, SNAPSHOT), *((n, False, [("bid", 99.0 + n / 100, 1.0)]) for n in range(2, 9))), []
+    )
     cut = [book[n * book.height // frames : (n + 1) * book.height // frames] for n in range(frames)]
     assert book_hash(cut) == book_hash([book])
     assert book_hash([book[1:]]) != book_hash([book])
