@@ -12,12 +12,13 @@ import polars as pl
 from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
+from assets.names import told_of, within_own
 from assets.tables import KINDS, optional
 from pipelines.errors import BadData
-from pipelines.market.assembly import Assembly, Told, assemble_told
+from pipelines.market.assembly import Assembly, assemble_told
 from pipelines.market.bars import Quality, quality
 from pipelines.market.coverage import adds_up, coverage, expected_opens, totals
-from pipelines.market.schemas import EVIDENCE, FIRST_SEEN, MINUTE_BARS
+from pipelines.market.schemas import MINUTE_BARS
 from pipelines.market.timeframes import GRACE, length_of
 from pipelines.settings import Settings
 from resources.clock import Clock
@@ -86,7 +87,7 @@ def _bars(p: Partitions) -> dg.AssetsDefinition:
         receipt = lake.replace_months("bars", told.bars, keys)
         lake.replace("coverage", ledger, keys)
         checks = [_consistency(found), _account(ledger, wrong)]
-        yield written(receipt, (), checks, origins=_origins(told.bars), coverage=_counts(ledger))
+        yield written(receipt, told.notes, checks, origins=_origins(told.bars), coverage=_counts(ledger))
 
     return bars
 
@@ -96,16 +97,15 @@ def bars_of(lake: Lake, settings: Settings, symbol: str, timeframe: str) -> Asse
 
     Only bars of the symbol's span: a lake may still hold ticks of days that the universe no longer names.
     """
-    declared = settings.universe.of(symbol)
-    told = assemble_told(
-        optional(lake, "minute_bars", {"market": declared.primary}, MINUTE_BARS),
-        _told(lake, {"symbol": symbol, "timeframe": "1m"}),
-        _told(lake, {"symbol": symbol, "timeframe": timeframe}),
-        timeframe,
-        declared.calendar,
+    declared, span = settings.universe.of(symbol), settings.universe.expected_span(symbol)
+    minutes = optional(lake, "minute_bars", {"market": declared.primary}, MINUTE_BARS)
+    minutely, _ = told_of(lake, settings, symbol, "1m")
+    own_told, notes = told_of(lake, settings, symbol, timeframe)
+    found = assemble_told(
+        within_own(minutes, "open_time", symbol, settings), minutely, own_told, timeframe, declared.calendar
     )
-    inside = pl.col("open_time").is_between(*settings.universe.expected_span(symbol), closed="left")
-    return Assembly(told.bars.filter(inside), told.evidence)
+    inside = pl.col("open_time").is_between(*span, closed="left")
+    return Assembly(found.bars.filter(inside), found.evidence, notes)
 
 
 def ledger_of(
@@ -123,14 +123,6 @@ def ledger_of(
     opens = opens.filter((opens <= closed) | opens.is_in(told.bars["open_time"].implode()))
     ledger = coverage((start, end), told.bars, told.evidence, timeframe, opens)
     return ledger, adds_up(ledger, told.bars, len(opens))
-
-
-def _told(lake: Lake, keys: dict[str, str]) -> Told:
-    return Told(
-        optional(lake, "candles", keys, FIRST_SEEN),
-        optional(lake, "candle_evidence", keys, EVIDENCE),
-        optional(lake, "second_candles", keys, FIRST_SEEN),
-    )
 
 
 def _said(faults: dict[str, int]) -> str:

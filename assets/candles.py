@@ -8,10 +8,12 @@ import polars as pl
 
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
-from assets.tables import KINDS, keep_quarantine, optional
+from assets.tables import KINDS, add_quarantine, keep_quarantine, optional
 from pipelines.errors import MissingData, VenueError
-from pipelines.market.bitemporal import merge
+from pipelines.market.aliases import delisting
+from pipelines.market.bitemporal import merge, not_before
 from pipelines.market.coverage import expected_opens, missing_spans
+from pipelines.market.native.funding_notes import funding_notes
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN, REVISIONS
 from pipelines.market.symbols import Market
 from pipelines.market.timeframes import length_of
@@ -45,8 +47,14 @@ def _candles(p: Partitions) -> dg.AssetsDefinition:
         keys = dimensions(context.partition_key)
         kept = ingest(source, lake, settings, keys["symbol"], keys["timeframe"])
         second = ingest_second(source, lake, settings, keys["symbol"], keys["timeframe"])
+        ended = settings.universe.of(keys["symbol"]).delisted
+        told = () if ended is None else (delisting(keys["symbol"], ended),)
         return written(
-            kept.receipt, (*kept.notes, *second), added=kept.added, revised=kept.revised, **kept.counts
+            kept.receipt,
+            (*told, *kept.notes, *second),
+            added=kept.added,
+            revised=kept.revised,
+            quarantined=kept.quarantined,
         )
 
     return candles
@@ -61,11 +69,6 @@ class Kept:
     added: int
     revised: int
     quarantined: int
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """For the metadata."""
-        return {"quarantined": self.quarantined}
 
 
 def ingest(source: Source, lake: Lake, settings: Settings, symbol: str, timeframe: str) -> Kept:
@@ -124,15 +127,19 @@ def _refresh(
     revisions = optional(lake, f"{table[:-1]}_revisions", keys, REVISIONS)
     said = optional(lake, f"{table[:-1]}_evidence", keys, EVIDENCE)
     spans = to_ask(settings, market.symbol, timeframe, stored, said, source.recheck_bars)
-    delivery = source.candles_in(market, timeframe, spans)
-    merged = merge(stored, revisions, delivery.frame)
-    evidence = pl.concat([said, delivery.evidence]).unique(maintain_order=True).sort("time", "end", "seen_at")
+    delivery = source.candles_in(market, timeframe, spans, held=not stored.is_empty())
+    known = pl.concat([stored.select(list(REVISIONS)), revisions])
+    merged = merge(stored, revisions, not_before(known, delivery.frame))
+    evidence = (
+        pl.concat([said, not_before(said, delivery.evidence, by=None)])
+        .unique(maintain_order=True)
+        .sort("time", "end", "seen_at")
+    )
     if not evidence.is_empty():
         lake.replace(f"{table[:-1]}_evidence", evidence, keys)
     if not merged.revisions.is_empty():
         lake.replace_months(f"{table[:-1]}_revisions", merged.revisions, keys)
-    part = f"{market.symbol}.{timeframe}"
-    refused = keep_quarantine(lake, table, {part: delivery.quarantine}) if delivery.sent else 0
+    refused = add_quarantine(lake, table, f"{market.symbol}.{timeframe}", delivery.quarantine)
     receipt = lake.replace_months(table, merged.first_seen, keys)
     source.committed(market, timeframe)
     return Kept(receipt, delivery.notes, merged.added, merged.revised, refused)
@@ -188,6 +195,6 @@ def _funding(p: Partitions) -> dg.AssetsDefinition:
             raise MissingData(
                 f"{symbol}: the source has no funding; features go without it, nothing else is needed."
             )
-        return written(lake.replace("funding", frame, {"symbol": symbol}))
+        return written(lake.replace("funding", frame, {"symbol": symbol}), funding_notes(frame))
 
     return funding

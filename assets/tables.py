@@ -5,6 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
+from pipelines.market.rows import QUARANTINE
 from resources.lake import Lake
 
 KINDS = {"polars", "deltalake"}  # of every asset that is a table
@@ -34,3 +35,18 @@ def keep_quarantine(lake: Lake, table: str, refused: Mapping[str, pl.DataFrame])
         if not rows.is_empty() or part in known:
             lake.replace("quarantine", rows, {"refused_for": table, "part": part})
     return sum(rows.height for rows in refused.values())
+
+
+def add_quarantine(lake: Lake, table: str, part: str, refused: pl.DataFrame) -> int:
+    """Keep newly refused rows beside those that earlier runs refused; returns how many are new in this run.
+
+    A venue is asked for every row once, so what it refused to be then would be lost if a later run replaced it. A row
+    that comes again word for word is kept once, as it came last.
+    """
+    if refused.is_empty():
+        return 0
+    keys = {"refused_for": table, "part": part}
+    earlier = optional(lake, "quarantine", keys, QUARANTINE).select(list(QUARANTINE))
+    others = earlier.join(refused, on=["reason", "text"], how="anti", maintain_order="left", nulls_equal=True)
+    lake.replace("quarantine", pl.concat([others, refused.select(list(QUARANTINE))]), keys)
+    return refused.height

@@ -94,11 +94,24 @@ def _ingest(
                     table, {day: d.frame for day, d in delivered.items()}, {"market": str(market)}
                 )
             )
+            for day, d in delivered.items():
+                keep_evidence(lake, table, market, day, d.evidence)
             quarantined += keep_quarantine(
                 lake, table, {f"{market}.{day}": d.quarantine for day, d in delivered.items()}
             )
             notes += [note for d in delivered.values() for note in d.notes]
     return _many(receipts, notes, quarantined=quarantined)
+
+
+def keep_evidence(lake: Lake, table: str, market: Market, day: date, evidence: pl.DataFrame) -> None:
+    """Keep what a source said about spans without ticks; a later reading of the day replaces it, also by nothing."""
+    keys: dict[str, str | date] = {"market": str(market), "told_of": table, "date": day}
+    if not evidence.is_empty() or lake.exists("tick_evidence", keys):
+        begin = datetime.combine(day, time(), UTC)
+        within = evidence.with_columns(
+            pl.col("time").clip(lower_bound=begin), pl.col("end").clip(upper_bound=begin + timedelta(days=1))
+        )
+        lake.replace("tick_evidence", within, keys)
 
 
 def available(

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.errors import BadSettings, TidemarkError, UnknownName
 from pipelines.gates.policy import GatePolicy
+from pipelines.market.aliases import check_renames
 from pipelines.market.file_entry import FileEntry
 from pipelines.market.quality.limits import QualityLimits
 from pipelines.market.symbols import Market, check_symbol
 from pipelines.market.synthetic import SyntheticConfig
 from pipelines.market.timeframes import minutes_of
-from pipelines.market.venue_settings import VenuesConfig
+from pipelines.market.venue_settings import Rename, VenuesConfig
 from pipelines.models.recipes import RECIPES
 from pipelines.models.timing import TimingConfig
 from pipelines.models.trees_data import TreesConfig
@@ -140,7 +141,13 @@ class Source(_Frozen):
                 )
         if not getattr(self, self.kind):
             raise BadSettings(f"source.kind is {self.kind!r} but source.{self.kind} is missing; add it.")
+        check_renames(self.renames)
         return self
+
+    @property
+    def renames(self) -> tuple[Rename, ...]:
+        """Symbols that ended and go on under another name; only venues have them."""
+        return self.venues.renames if self.venues else ()
 
 
 class Training(_Frozen):

@@ -1,4 +1,4 @@
-"""Where pages for people to read are kept. What they say is written in pipelines; the road's own is schedules/summary."""
+"""Where pages for people to read are kept. What they say is written in pipelines/."""
 
 from dataclasses import dataclass
 from pathlib import Path

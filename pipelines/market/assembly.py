@@ -36,6 +36,7 @@ class Assembly:
 
     bars: pl.DataFrame  # BARS
     evidence: pl.DataFrame  # EVIDENCE that was given, and why a second market did not fill a hole
+    notes: tuple[str, ...] = ()  # sentences for whoever reads the bars' metadata
 
 
 def assemble(

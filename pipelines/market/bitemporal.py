@@ -94,3 +94,23 @@ def _unsaid(revisions: pl.DataFrame) -> pl.DataFrame:
 
 def _as(frame: pl.DataFrame, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
     return frame.select(list(schema)).cast(pl.Schema(schema))
+
+
+def not_before(kept: pl.DataFrame, arrived: pl.DataFrame, by: str | None = "open_time") -> pl.DataFrame:
+    """`arrived` with no `seen_at` before what is kept (F23): what comes now was received later, whatever a clock says.
+
+    A wall clock that was set back would otherwise make a revision the value that was seen first. Rows are compared
+    with the kept ones of the same `by`, or (None) with all of them.
+    """
+    if kept.is_empty() or arrived.is_empty():
+        return arrived
+    tick = pl.duration(microseconds=1)
+    if by is None:
+        rows = arrived.with_columns(pl.lit(kept["seen_at"].max(), kept.schema["seen_at"]).alias("#kept"))
+    else:
+        newest = kept.group_by(by).agg(pl.col("seen_at").max().alias("#kept"))
+        rows = arrived.join(newest, on=by, how="left", maintain_order="left")
+    late = pl.col("seen_at") < pl.col("#kept")
+    return rows.with_columns(
+        pl.when(late).then(pl.col("#kept") + tick).otherwise(pl.col("seen_at")).alias("seen_at")
+    ).drop("#kept")

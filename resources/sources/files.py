@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.errors import BadData, MissingData
 from pipelines.market.file_entry import FileEntry
 from pipelines.market.funding_files import parse_funding
+from pipelines.market.native.far_trades import without_far_trades
 from pipelines.market.parsing import parse_order_book, parse_trades
 from pipelines.market.plausibility import check_order_book, check_trades
 from pipelines.market.rows import Parsed, refuse_hopeless
@@ -196,7 +197,7 @@ class FilesSource:
         parsed = parse_trades(read_bytes(path), str(path), window_of(path, self.now))
         refuse_hopeless(parsed, str(path))
         check_trades(parsed.rows, str(path))
-        return parsed
+        return without_far_trades(parsed, str(path))
 
     def _book_of(self, path: Path, levels: int) -> Parsed:
         parsed = parse_order_book(read_bytes(path), str(path), window_of(path, self.now), levels)

@@ -70,9 +70,12 @@ def _parsed(path: Path, now: datetime) -> ParsedFills:
 
 
 def _unrepeated(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """The first fill of each wallet and trade id, later ones that contradict it (QUARANTINE), count of repeats."""
+    """The first fill of each wallet, trade id and side, later ones that contradict it (QUARANTINE), count of repeats.
+
+    A trade with oneself has both sides under one id.
+    """
     numbered = rows.filter(pl.col("id").is_not_null())
-    first = numbered.unique(["address", "id"], keep="first", maintain_order=True)
+    first = numbered.unique(["address", "id", "side"], keep="first", maintain_order=True)
     later = numbered.join(first, on=[*FILLS, FILE], how="anti", nulls_equal=True)
     conflicts = later.join(first, on=[*FILLS], how="anti", nulls_equal=True)
     kept = pl.concat([rows.filter(pl.col("id").is_null()), first]).select(*FILLS)

@@ -108,9 +108,16 @@ class Incremental(Protocol):
         ...
 
     def candles_in(
-        self, market: Market, timeframe: str, spans: Sequence[tuple[datetime, datetime]]
+        self,
+        market: Market,
+        timeframe: str,
+        spans: Sequence[tuple[datetime, datetime]],
+        held: bool = False,
     ) -> Delivery:
-        """FIRST_SEEN candles that open in the spans, and EVIDENCE about the rest of them."""
+        """FIRST_SEEN candles that open in the spans, and EVIDENCE about the rest of them.
+
+        `held`: candles of the market are stored, so that one the venue no longer lists has ended.
+        """
         ...
 
     def committed(self, market: Market, timeframe: str) -> None:

@@ -16,6 +16,8 @@ from resources.venues.wire import Answer, Fault
 
 T = TypeVar("T")
 STATUS_PAGE_BYTES = 8192
+GRACE = 0.5
+"""Seconds for answers that are on their way when an engine fails; it sleeps longer before it asks again."""
 
 
 class EngineFailed(Exception):
@@ -39,6 +41,7 @@ async def _until_failure(call: Callable[[], Awaitable[T]], clock: Clock) -> T:
         logger.addHandler(ear)
     try:
         await asyncio.wait({work, failed}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work}, timeout=GRACE if failed.done() else None)
     finally:
         for logger in ear.loggers:
             logger.removeHandler(ear)

@@ -118,6 +118,16 @@ class Counter:
             held=held,
         )
 
+    def vanished(self, market: Market) -> bool:
+        """Whether the venue's list, as it was last answered, no longer names the market."""
+        listed = self.exchange.markets
+        return bool(listed) and self.settings.name_of(market.symbol) not in listed
+
+    def is_inactive(self, market: Market) -> bool:
+        """Whether that list says that the market is not traded any more (F26)."""
+        listed = self.exchange.markets or {}
+        return listed.get(self.settings.name_of(market.symbol), {}).get("active") is False
+
     def committed(self, market: Market, timeframe: str) -> None:
         """The pages of this market and timeframe have become rows of a table."""
         self._spool(market, timeframe).clear()
@@ -128,33 +138,24 @@ class Counter:
 
     def trades(self, market: Market, span: Span) -> Delivery:
         """TRADES of a span, and EVIDENCE where some are missing."""
-        return fetch_trades(self.exchange, market.symbol, *span, self.clock, self.progress.tell)
+        return fetch_trades(market, span, self.exchange, self.transport, self.progress.tell)
 
     def book(self, market: Market) -> Delivery:
         """One ORDER_BOOK snapshot of now; none when four in a row were crossed or broken."""
-        return fetch_book(self.exchange, market.symbol, self.clock, self.progress.tell)
+        return fetch_book(market, self.exchange, self.transport)
 
     def settles_funding(self) -> bool:
         """Whether this venue has funding at all."""
         return bool(self.exchange.has.get("fetchFundingRateHistory"))
 
-    def funding(self, market: Market, span: Span) -> Delivery | None:
-        """FUNDING of a span, or None when the market has none."""
-        return fetch_funding(self.exchange, market.symbol, *span, self.clock, self.progress.tell)
+    def funding(self, market: Market, span: Span) -> pl.DataFrame:
+        """FUNDING of a span."""
+        return fetch_funding(market, span, self.exchange, self.transport, self.progress.tell)
 
-    def fills(self, span: Span) -> Delivery:
-        """FILLS of all followed wallets in a span."""
-        found = [
-            fetch_fills(self.exchange, wallet, *span, self.clock, self.progress.tell)
-            for wallet in self.settings.wallets
-        ]
-        return Delivery(
-            pl.concat([one.frame for one in found]).sort("time", "address"),
-            pl.concat([one.quarantine for one in found]),
-            tuple(note for one in found for note in one.notes),
-            duplicates=sum(one.duplicates for one in found),
-            evidence=pl.concat([one.evidence for one in found]),
-        )
+    def fills(self, market: Market, span: Span) -> Delivery:
+        """FILLS of the followed wallets in a span."""
+        wallets = self.settings.wallets
+        return fetch_fills(market, wallets, span, self.exchange, self.transport, self.progress.tell)
 
     def _whole_trades(self, market: Market) -> Callable[[datetime, datetime], pl.DataFrame]:
         def whole(start: datetime, end: datetime) -> pl.DataFrame:

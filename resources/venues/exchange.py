@@ -143,7 +143,8 @@ def market_of(exchange: Any, symbol: str, held: bool = False) -> dict[str, Any]:
     if held:
         raise VenueRefused(
             f"{symbol} is no longer listed by {settings.venue}, which has {near}: its candles are kept as they are "
-            "and end where they end; if it goes on under another name, say so under source.venues.renames."
+            "and end where they end; if it goes on under another name, say so under source.venues.renames, and if it "
+            "ended for good, as its `delisted` in universe.symbols."
         )
     raise VenueRefused(
         f"{settings.venue} lists no {symbol} (as {name}): expected one of its {len(exchange.markets):,} markets, "

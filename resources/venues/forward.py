@@ -55,11 +55,12 @@ def believed(ask: Callable[[], Rows]) -> Rows:
 def walk(question: Question, span: Span, tell: Tell, walked: Walk) -> Iterator[Rows]:
     """The answers, the first row of each being the last of the one before; rows may lie outside the span.
 
-    Raises BadAnswer when an answer does not begin where it was asked to.
+    Raises BadAnswer when an answer does not begin where it was asked to. A moment with more rows than an answer
+    holds is known by the rows after it: where the venue has none yet, nothing tells it apart.
     """
     start, end = micros(span[0]), micros(span[1])
     cursor, known, stalled = start, frozenset[Any](), False
-    while cursor < end:
+    while cursor < end or stalled:
         rows = believed(partial(question.ask, cursor))
         keys = {question.key_of(row) for row in rows}
         times = [time for row in rows if (time := question.time_of(row)) is not None]
@@ -68,6 +69,8 @@ def walk(question: Question, span: Span, tell: Tell, walked: Walk) -> Iterator[R
             raise _left_out(question, cursor, times)
         if stalled and latest >= cursor:
             walked.crowded.append(cursor - question.step)  # an answer full of one moment, and more behind it
+        if cursor >= end:
+            return
         if rows:
             walked.overlap += len(known & keys)
             walked.pages += 1
@@ -76,7 +79,7 @@ def walk(question: Question, span: Span, tell: Tell, walked: Walk) -> Iterator[R
             walked.empty.append((moment_of(cursor), span[1]))
             return
         tell(f"{question.what} of {question.venue}", min(1.0, (latest - start) / (end - start)))
-        stalled = latest == cursor and cursor > start
+        stalled = latest == cursor
         if stalled:
             cursor, known = cursor + question.step, frozenset()
         else:

@@ -20,8 +20,8 @@ LINES = 5
 """An incident is told in at most so many sentences, however many workers run into it; the last says it is over."""
 SEVERITY = (Kind.AGAIN, Kind.LIMITED, Kind.DOWN, Kind.BANNED)
 """Kinds of incidents; a lighter one does not replace a heavier one that still lasts."""
-BACKLOG = 120.0
-"""Seconds; no queue is so long, so a next slot further ahead was written before the wall clock was set back."""
+TOLERANCE = 2.0
+"""Seconds by which callers may come out of turn; a file written further ahead is from before a step of the clock."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class _State:
     next_slot: float = 0.0
     failures: int = 0
     incident: Incident | None = None
+    written: float = 0.0  # when, by the wall clock of then
 
 
 class Gate:
@@ -151,7 +152,7 @@ class Gate:
             box = [before]
             yield box
             if box[0] != before:
-                self._write(box[0])
+                self._write(replace(box[0], written=moment))
         finally:
             os.close(descriptor)
 
@@ -161,7 +162,9 @@ class Gate:
             incident = kept["incident"] and Incident(
                 **{**kept["incident"], "kind": Kind(kept["incident"]["kind"])}
             )
-            state = _State(float(kept["next_slot"]), int(kept["failures"]), incident)
+            state = _State(
+                float(kept["next_slot"]), int(kept["failures"]), incident, float(kept["written"])
+            )
         except FileNotFoundError:
             return _State()
         except (ValueError, KeyError, TypeError):
@@ -175,11 +178,12 @@ class Gate:
 
 def _after_clock_step(state: _State, moment: float) -> _State:
     """The state as it would be if the wall clock had never been set back."""
+    step = state.written - moment
+    if step <= TOLERANCE:
+        return state
     found = state.incident
-    if found is not None and moment < found.set_at - 1.0:
-        step = found.set_at - moment
-        found = replace(found, set_at=moment, until=found.until - step, since=found.since - step)
-        return replace(state, incident=found, next_slot=found.until)
-    if found is None and state.next_slot - moment > BACKLOG:
-        return replace(state, next_slot=moment)
-    return state
+    if found is not None:
+        found = replace(
+            found, set_at=found.set_at - step, until=found.until - step, since=found.since - step
+        )
+    return replace(state, incident=found, next_slot=state.next_slot - step, written=moment)

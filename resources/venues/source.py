@@ -5,16 +5,18 @@ else from the exchange's public trades and the snapshots recorded here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipelines.errors import BadSettings, MissingData
+from pipelines.errors import BadSettings, MissingData, VenueRefused
+from pipelines.market.aliases import own_span, require_listed
+from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
 from pipelines.market.symbols import Market
-from pipelines.market.venue_settings import VenuesConfig
+from pipelines.market.venue_settings import TardisSettings, VenuesConfig
 from pipelines.settings import Universe
 from resources.clock import Clock
 from resources.progress import Progress
@@ -48,22 +50,34 @@ class VenueSource:
         self._books = RecordedBooks(root / "recorded")
         self._archive: TickArchive | None = None
         if config.tardis is not None and config.tardis.markets:
-            from resources.venues.tick_archive import TickArchive
-
-            key = secrets("tardis").get("apiKey")
-            self._archive = TickArchive(config.tardis, root / "tardis", clock, progress, key)
+            self._archive = _open_archive(config.tardis, root, clock, progress, secrets)
 
     @property
     def recheck_bars(self) -> int:
         """See Incremental."""
         return self.config.recheck_bars
 
-    def candles_in(self, market: Market, timeframe: str, spans: Sequence[Span]) -> Delivery:
-        """See Incremental; the spans are cut at what the venue's clock says has closed."""
-        known = self.universe.of(market.symbol)
-        return self._counter(market).candles(
-            market, timeframe, spans, known.calendar, rebuild=str(market) == known.primary
-        )
+    def candles_in(
+        self, market: Market, timeframe: str, spans: Sequence[Span], held: bool = False
+    ) -> Delivery:
+        """See Incremental; the spans are cut at what the venue's clock says has closed, and at a rename (F25)."""
+        symbol, renames = market.symbol, self.config.renames
+        known, counter = self.universe.of(symbol), self._counter(market)
+        said = require_listed(symbol, self.universe.expected_span(symbol), renames)
+        mine = [own for span in spans if (own := own_span(symbol, span, renames)) is not None]
+        if not mine:
+            return Delivery(pl.DataFrame(schema=FIRST_SEEN), notes=said)
+        rebuild = str(market) == known.primary
+        try:
+            found = counter.candles(market, timeframe, mine, known.calendar, held=held, rebuild=rebuild)
+        except VenueRefused:
+            over = known.delisted is not None or any(rename.symbol == symbol for rename in renames)
+            if not (over and counter.vanished(market)):
+                raise
+            return _vanished(market, mine, said, self.clock.now())
+        if known.delisted is None and counter.is_inactive(market):
+            said = (*said, _inactive(market))
+        return replace(found, notes=(*said, *found.notes))
 
     def committed(self, market: Market, timeframe: str) -> None:
         """See Incremental."""
@@ -95,18 +109,17 @@ class VenueSource:
     def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:
         """Settled funding of the primary market, or None where the venue has none."""
         market = self.universe.primary(symbol)
-        found = self._counter(market).funding(market, (start, end)) if self.has_funding(symbol) else None
-        return None if found is None else found.frame
+        return self._counter(market).funding(market, (start, end)) if self.has_funding(symbol) else None
 
     def fills(self, symbol: str, start: datetime, end: datetime) -> Delivery | None:
         """Fills of the wallets that are followed on the primary market's venue, or None when none is."""
         market = self.universe.primary(symbol)
         if not self.has_fills(symbol):
             return None
-        return self._counter(market).fills((start, end))
+        return self._counter(market).fills(market, (start, end))
 
     def tick_days(self, market: Market) -> list[date]:
-        """Days of the universe whose trades can be asked for: of the archive finished ones, of an exchange today too."""
+        """Days of the universe whose trades can be asked for: finished ones of the archive, an exchange's today too."""
         today = self.clock.now().date()
         if self._archive is not None and self._archive.holds(market):
             return self._universe_days(today)
@@ -191,6 +204,36 @@ class VenueSource:
         return [day for day in days if day < before]
 
 
+def _open_archive(
+    settings: TardisSettings,
+    root: Path,
+    clock: Clock,
+    progress: Progress,
+    secrets: Callable[[str], Mapping[str, str]],
+) -> "TickArchive":
+    from resources.venues.tick_archive import TickArchive  # its engines are heavy, and often not needed
+
+    return TickArchive(settings, root / "tardis", clock, progress, secrets("tardis").get("apiKey"))
+
+
 def _span_of(day: date) -> Span:
     start = datetime.combine(day, time(), UTC)
     return start, start + DAY
+
+
+def _vanished(market: Market, spans: Sequence[Span], said: tuple[str, ...], now: datetime) -> Delivery:
+    """What is left to say of a symbol that the settings know to have ended and the venue no longer lists."""
+    gone = (
+        f"{market.venue} no longer lists {market.symbol}, which ended: its candles are kept as they are, and what is "
+        "missing of them stays unknown"
+    )
+    rows = [(*span, "unknown", gone, now) for span in spans]
+    evidence = pl.DataFrame(rows, schema=EVIDENCE, orient="row")
+    return Delivery(pl.DataFrame(schema=FIRST_SEEN), notes=(*said, gone), evidence=evidence)
+
+
+def _inactive(market: Market) -> str:
+    return (
+        f"{market.venue} says that {market.symbol} is not traded any more: if it ended for good, name its first day "
+        "without trading as `delisted` of the symbol in universe.symbols"
+    )

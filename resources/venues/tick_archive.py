@@ -1,32 +1,32 @@
 """Ticks of the Tardis archive by UTC day of exchange time. Fetching and verifying its files is resources/tardis.
 
-The archive splits its files by the recorder's local time, so a day of exchange time is read from the files of the
+The archive splits its files and its replay by the recorder's local time, so a day of exchange time is read from the
 day before, the day itself and the day after.
 """
 
-from collections.abc import Iterable
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from pipelines.errors import MissingData
+from pipelines.errors import MissingData, VenueRefused
 from pipelines.market.file_entry import FileEntry
-from pipelines.market.schemas import EVIDENCE, ORDER_BOOK
+from pipelines.market.schemas import EVIDENCE
 from pipelines.market.symbols import Market
-from pipelines.market.tardis.books import BookBuilder
-from pipelines.market.tardis.rebuilding import rebuild
-from pipelines.market.tardis.stream import stream
 from pipelines.market.venue_settings import TardisSettings
 from resources.clock import Clock
 from resources.progress import Progress
 from resources.sources.files import FilesSource
 from resources.sources.source import Delivery
 from resources.tardis import Archive
+from resources.venues.rebuilt_day import rebuilt_day
+from resources.venues.replayed_day import ReplayedDay
 
 DAY = timedelta(days=1)
-AROUND = (-1, 0, 1)
-"""Files beside a day's own that may hold its events: a recorder's clock runs late, or behind."""
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+SNAPSHOTS = ("book_snapshot_5", "book_snapshot_25")
+Span = tuple[datetime, datetime]
 
 
 class TickArchive:
@@ -36,22 +36,89 @@ class TickArchive:
         self, settings: TardisSettings, cache: Path, clock: Clock, progress: Progress, key: str | None
     ) -> None:
         """`cache`: folder of verified files; `key`: TARDIS_API_KEY, without which few days are served."""
+        cache.mkdir(parents=True, exist_ok=True)
         self.settings, self.cache, self.clock, self.progress = settings, cache, clock, progress
         self.archive = Archive(settings, key, cache, clock, progress.say)
-        self._incidents: dict[str, pl.DataFrame] = {}
+        self._replayed = ReplayedDay(self.archive, progress)
+        self._outages: dict[str, pl.DataFrame] = {}
 
     def holds(self, market: Market) -> bool:
         """Whether the settings name this market."""
         return self.settings.name_of(market) is not None
 
     def trades(self, market: Market, day: date) -> Delivery:
-        """TRADES of a day; raises MissingData when the archive has no file of it."""
-        missing = self._fetch(market, day, "trades")
-        return self._told(market, day, self._files(market).trades(market, day), missing)
+        """TRADES of a day; raises MissingData when the archive has nothing of it."""
+        if self.settings.replay:
+            return self._told(market, day, self._replayed.trades(*self._name(market), _span(day)))
+        paths, notes = self._fetch(market, day, "trades")
+        return self._told(market, day, self._files(market, "trades", paths[0]).trades(market, day), notes)
 
     def order_book(self, market: Market, day: date) -> Delivery:
         """ORDER_BOOK of a day, from snapshots or rebuilt from increments; raises as `trades` does."""
-        missing = self._fetch(market, day, self.settings.book)
-        if self.settings.book == "incremental_book_L2":
-            return self._told(market, day, self._rebuilt(market, day), missing)
-        return self._told(market, day, self._files(market).order_book(market, day), missing)
+        if self.settings.replay:
+            return self._told(market, day, self._replayed.book(*self._name(market), _span(day)))
+        kind = self.settings.book
+        paths, notes = self._fetch(market, day, kind)
+        if kind in SNAPSHOTS:
+            found = self._files(market, kind, paths[0]).order_book(market, day)
+        else:
+            found = rebuilt_day(paths, _span(day), self.clock.now())
+        return self._told(market, day, found, notes)
+
+    def _fetch(self, market: Market, day: date, data_type: str) -> tuple[list[Path], tuple[str, ...]]:
+        """The files of a day and of those beside it, by day; one beside that is not there is a note."""
+        exchange, symbol = self._name(market)
+        paths = {day: self.archive.dataset(exchange, data_type, day, symbol)}
+        notes = []
+        for beside in (day - DAY, day + DAY):
+            if beside >= self.clock.now().date():
+                notes.append(
+                    f"the file of {beside} is not published yet: late events of {day} may be missing"
+                )
+                continue
+            try:
+                paths[beside] = self.archive.dataset(exchange, data_type, beside, symbol)
+            except (MissingData, VenueRefused) as error:
+                notes.append(f"events of {day} that were recorded on {beside} are missing: {error}")
+        return [paths[found] for found in sorted(paths)], tuple(notes)
+
+    def _files(self, market: Market, data_type: str, example: Path) -> FilesSource:
+        """The fetched files of a market as declared files: the same parsing, rules and notes as the user's own."""
+        name = DATE.sub("*", example.name, count=1)
+        entry = FileEntry(
+            glob=f"{example.parent.resolve()}/{name}", kind=f"tardis_{data_type}", market=str(market)
+        )
+        return FilesSource((entry,), self.cache, self.clock.now(), cache=self.cache / "tick_days.json")
+
+    def _told(self, market: Market, day: date, found: Delivery, notes: tuple[str, ...] = ()) -> Delivery:
+        """The delivery, with what the archive says about its own outages on that day as EVIDENCE."""
+        exchange, _ = self._name(market)
+        if exchange not in self._outages:
+            self._outages[exchange] = self.archive.incidents(exchange)
+        start, end = _span(day)
+        outages = self._outages[exchange].filter((pl.col("time") < end) & (pl.col("end") > start))
+        told = tuple(
+            f"outage {row['time']:%m-%d %H:%M:%S} to {row['end']:%m-%d %H:%M:%S}: {row['reason']}"
+            for row in outages.iter_rows(named=True)
+        )
+        return Delivery(
+            found.frame,
+            found.quarantine,
+            (*found.notes, *notes, *told),
+            found.check_local_time,
+            found.duplicates,
+            pl.concat([found.evidence, outages.select(list(EVIDENCE))]),
+        )
+
+    def _name(self, market: Market) -> tuple[str, str]:
+        found = self.settings.name_of(market)
+        if found is None:
+            raise MissingData(
+                f"{market} is not under source.venues.tardis.markets: expected it there; declare it."
+            )
+        return found
+
+
+def _span(day: date) -> Span:
+    start = datetime.combine(day, time(), UTC)
+    return start, start + DAY

@@ -9,12 +9,13 @@ import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from pipelines.errors import BadAnswer, RateLimited, VenueDown, VenueError, VenueRefused
+from pipelines.errors import RateLimited, VenueDown, VenueRefused
 from resources.clock import Clock
-from resources.venues.classify import REMEDIES, Kind, Verdict, classify
+from resources.venues.classify import Kind, Verdict, classify
 from resources.venues.gate import Gate, Incident
 from resources.venues.json_body import read_json
 from resources.venues.redact import redact, secrets_of
+from resources.venues.sentences import banned, down, given_up, limited, refused
 from resources.venues.wire import Answer, Request, exchange, open_client
 
 __all__ = ["Answer", "Request", "Transport", "read_json"]
@@ -90,7 +91,7 @@ class Transport:
             turn = self.gate.take(now, cost * self.spacing, 2 * self.timeout)
             if turn.incident is not None:
                 self._refuse_long(turn.incident, now)
-                self._say(turn.incident, self._limited(turn.incident))
+                self._say(turn.incident, limited(self.venue, turn.incident, self.progress))
             if turn.wait > 0:
                 self.clock.sleep(turn.wait)
             if turn.probing or (turn.incident is None and self.gate.incident(self.clock.now()) is None):
@@ -99,13 +100,14 @@ class Transport:
     def _refuse_long(self, incident: Incident, now: datetime) -> None:
         """Raise for an incident that is not waited for."""
         if incident.kind is Kind.BANNED:
-            raise VenueRefused(f"{self._banned(incident)}.")
+            raise VenueRefused(f"{banned(self.venue, incident)}.")
         if incident.kind is Kind.DOWN:
-            raise VenueDown(f"{self._down(incident)}.")
+            raise VenueDown(f"{down(self.venue, incident, self.progress)}.")
         if incident.resumes - now > timedelta(seconds=self.longest_wait):
+            told = limited(self.venue, incident, self.progress)
             raise RateLimited(
-                f"{self._limited(incident)}; that is longer than the {self.longest_wait / 60:g} minutes we wait: "
-                "run the same command again then."
+                f"{told}; that is longer than the {self.longest_wait / 60:g} minutes we wait: run the same command "
+                "again then."
             )
 
     def _handle(
@@ -117,13 +119,17 @@ class Transport:
         if kind is Kind.AGAIN and (verdict.wait or 0.0) > LONGEST_BACKOFF:
             kind = Kind.DOWN  # a venue that asks for a long rest gets it from every worker
         if kind is Kind.REFUSED:
-            raise VenueRefused(self._refused(request, what))
+            raise VenueRefused(refused(self.venue, request, what))
         if kind is Kind.LIMITED:
             self._limit(verdict, what, sent_at, attempt, attempts)
         elif kind in (Kind.DOWN, Kind.BANNED):
             rest = verdict.wait or (MAINTENANCE if kind is Kind.DOWN else BAN)
             incident = self._block(sent_at, kind, what, rest)
-            sentence = self._down(incident) if kind is Kind.DOWN else self._banned(incident)
+            sentence = (
+                down(self.venue, incident, self.progress)
+                if kind is Kind.DOWN
+                else banned(self.venue, incident)
+            )
             self._say(incident, sentence)
             raise (VenueDown if kind is Kind.DOWN else VenueRefused)(f"{sentence}.")
         else:
@@ -133,12 +139,13 @@ class Transport:
         backoff = max(LIMITED_FLOOR, self._backoff(attempt + 2))
         incident = self._block(sent_at, Kind.LIMITED, what, max(verdict.wait or 0.0, backoff))
         self._refuse_long(incident, self.clock.now())
+        told = limited(self.venue, incident, self.progress)
         if attempt == attempts:
             raise RateLimited(
-                f"{self._limited(incident)}; it said so {attempts} times: lower requests_per_second of {self.venue} "
-                "or run the same command again then."
+                f"{told}; it said so {attempts} times: lower requests_per_second of {self.venue} or run the same "
+                "command again then."
             )
-        self._say(incident, self._limited(incident))
+        self._say(incident, told)
 
     def _again(
         self, request: Request, verdict: Verdict, what: str, sent_at: datetime, attempt: int, attempts: int
@@ -147,10 +154,10 @@ class Transport:
         if failures >= self.breaker:
             rest = min(LONGEST_REST, MAINTENANCE * 2 ** ((failures - self.breaker) // self.attempts))
             incident = self._block(sent_at, Kind.DOWN, f"has failed {failures} requests in a row", rest)
-            self._say(incident, self._down(incident))
-            raise VenueDown(f"{self._down(incident)}.")
+            self._say(incident, down(self.venue, incident, self.progress))
+            raise VenueDown(f"{down(self.venue, incident, self.progress)}.")
         if attempt == attempts:
-            raise self._given_up(request, verdict, what, attempts)
+            raise given_up(self.venue, request, verdict, what, attempts)
         incident = self._block(sent_at, Kind.AGAIN, what, 0.0)
         damaged = verdict.kind is Kind.DAMAGED
         told = f"{self.venue} {what}: " + ("damaged in transit, fetched again" if damaged else "trying again")
@@ -175,35 +182,3 @@ class Transport:
         if self._told != wave and self.gate.may_tell(self.clock.now()):
             self.tell(f"{sentence}.")
         self._told = wave
-
-    def _limited(self, incident: Incident) -> str:
-        done = f", {self.progress}" if self.progress else ""
-        return f"{self.venue} {incident.reason}: resuming {incident.resumes:%H:%M:%S} UTC{done}"
-
-    def _down(self, incident: Incident) -> str:
-        done = f"; {self.progress}" if self.progress else ""
-        return (
-            f"{self.venue} {incident.reason} since {incident.began:%Y-%m-%d %H:%M} UTC{done}; no bar is made up for "
-            f"that time, it is tried again after {incident.resumes:%H:%M:%S} UTC"
-        )
-
-    def _banned(self, incident: Incident) -> str:
-        return (
-            f"{self.venue} {incident.reason} since {incident.began:%Y-%m-%d %H:%M} UTC: every worker stopped asking "
-            f"it until {incident.resumes:%H:%M:%S} UTC; lower requests_per_second of {self.venue} and run the same "
-            "command again then"
-        )
-
-    def _refused(self, request: Request, what: str) -> str:
-        status = next((status for status in REMEDIES if f"HTTP {status}" in what), 404)
-        return f"{self.venue} {what}, asked {self._name(request)}: {REMEDIES[status]}."
-
-    def _given_up(self, request: Request, verdict: Verdict, what: str, attempts: int) -> VenueError:
-        error = BadAnswer if verdict.kind is Kind.DAMAGED else VenueDown
-        return error(
-            f"{self.venue} {what}, the last of {attempts} tries of {self._name(request)}: expected an answer; "
-            "nothing of it was kept, run the same command again later."
-        )
-
-    def _name(self, request: Request) -> str:
-        return redact(f"{request.method} {request.url}", secrets_of(request.headers))

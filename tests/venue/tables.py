@@ -123,7 +123,7 @@ def derived(candles: Candles) -> Trades:
                 (pl.int_range(pl.len()) * 4 + k).alias("id"),
                 pl.lit(1 if k % 2 else -1, pl.Int8).alias("side"),
                 pl.col(name).alias("price"),
-                (amount / 10**places).alias("amount"),
+                (amount / 10**places).round(places).alias("amount"),  # polars multiplies by 1e-8
             )
         )
     return Trades(pl.concat(parts).filter(pl.col("amount") > 0))

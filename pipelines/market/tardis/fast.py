@@ -32,7 +32,8 @@ def typed(text: bytes, layout: Layout, label: tuple[str, str]) -> pl.DataFrame |
     if any(mark in text for mark in UNTIDY):
         return None
     types: dict[str, type[pl.DataType]] = {
-        **dict.fromkeys(MARKET, pl.String), **{c.source: c.kind.dtype for c in layout.columns},
+        **dict.fromkeys(MARKET, pl.String),
+        **{c.source: c.kind.dtype for c in layout.columns},
     }
     try:
         table = pl.read_csv(text, columns=list(types), schema_overrides=types, quote_char=None)

@@ -17,6 +17,7 @@ from pipelines.market.tardis.kinds import RAW, Window
 from pipelines.market.tardis.layouts import MARKET, Layout
 from pipelines.market.text_table import LINE, raw_lines, text_table
 
+OTHER_MARKET = "exchange and symbol are not"
 TRIES = 3
 """Blocks in a row that could not be read fast, after which it is not tried again: the file is of that kind."""
 
@@ -123,7 +124,7 @@ class Reader:
         same = pl.all_horizontal(
             pl.col(RAW + name) == value for name, value in zip(MARKET, self.market or ("", ""), strict=True)
         )
-        rules.insert(2, (same, f"exchange and symbol are not {self.label} as in most rows"))
+        rules.insert(2, (same, f"{OTHER_MARKET} {self.label} as in most rows"))
         return [*rules, *self.layout.between]
 
 

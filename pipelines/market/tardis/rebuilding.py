@@ -12,10 +12,12 @@ from pipelines.market.rows import Parsed
 from pipelines.market.schemas import ORDER_BOOK
 from pipelines.market.tardis.books import BookBuilder
 from pipelines.market.tardis.layouts import BOOK_UPDATES
+from pipelines.market.tardis.reader import OTHER_MARKET
 from pipelines.market.tardis.spans import invalid_spans
 from pipelines.market.text_table import LINE
 
 TIMES = 2  # leading columns of ORDER_BOOK
+FOREIGN = 10
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def rebuild_stream(days: Iterable[Iterable[Parsed]], builder: BookBuilder) -> It
     """ORDER_BOOK of one file after the other, each as blocks of BOOK_UPDATES, in bounded memory."""
     for day in days:
         for part in day:
-            yield builder.feed(part.rows, part.quarantine["line"].to_list())
+            yield builder.feed(part.rows, lost_lines(part.quarantine))
         yield builder.end_of_day()
     yield builder.finish()
 
@@ -63,6 +65,18 @@ def rebuild(days: Iterable[Iterable[Parsed]], *, every: timedelta | None = None)
         notes=notes_of(builder),
         label=next((part.label for part in seen if part.label), ""),
     )
+
+
+def lost_lines(quarantine: pl.DataFrame) -> list[int]:
+    """Quarantined lines without which the book is not known; rows of another market are none of it.
+
+    One that stands alone may be a broken row of this market, so a market counts from FOREIGN rows on.
+    """
+    market = pl.col("text").str.extract(r"^([^,]*,[^,]*),")
+    foreign = (
+        pl.col("reason").str.starts_with(OTHER_MARKET) & (pl.len().over(market, "reason") >= FOREIGN)
+    ).fill_null(False)
+    return quarantine.filter(~foreign)["line"].to_list()
 
 
 def notes_of(builder: BookBuilder) -> tuple[str, ...]:

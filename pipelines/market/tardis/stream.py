@@ -44,7 +44,12 @@ def stream(
 
 def parse(raw: bytes, layout: Layout, file: str, window: Window) -> Parsed:
     """A whole file at once; see stream."""
-    parts = list(stream([raw], layout, file, window))
+    return joined(stream([raw], layout, file, window))
+
+
+def joined(blocks_of_rows: Iterable[Parsed]) -> Parsed:
+    """All blocks of a file as one."""
+    parts = list(blocks_of_rows)
     if len(parts) == 1:
         return parts[0]
     rows, bad = (pl.concat(frames) for frames in zip(*((p.rows, p.quarantine) for p in parts), strict=True))

@@ -41,7 +41,8 @@ def messages(count: int = 300, every_ms: int = 1000) -> list[tuple[int, bytes]]:
     rows = [
         (
             first + n * every_ms * 10**6 + 324,
-            b'{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":%d,"p":"60000.50","q":0.10}}' % n,
+            b'{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":%d,"p":"60000.50","q":0.10}}'
+            % n,
         )
         for n in range(count)
     ]
@@ -60,7 +61,12 @@ def data() -> VenueData:
         captures={"binance-futures": messages()},
         incidents={
             "binance-futures": [
-                {"from": "2024-03-01T01:00:00.000Z", "to": "2024-03-01T01:20:00.000Z", "status": "resolved", "details": "feed  down"},
+                {
+                    "from": "2024-03-01T01:00:00.000Z",
+                    "to": "2024-03-01T01:20:00.000Z",
+                    "status": "resolved",
+                    "details": "feed  down",
+                },
                 {"from": "2024-02-01T00:00:00Z", "status": "unresolved"},
             ]
         },

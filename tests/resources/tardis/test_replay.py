@@ -25,7 +25,9 @@ class Bench:
     def __init__(self, venue: Venue, folder: Path, engine: str, key: str | None = KEY) -> None:
         self.venue, self.folder, self.clock = venue, folder, FastClock()
         self.told: list[str] = []
-        settings = TardisSettings(engine=engine, api_url=f"{venue.url}/tardis/v1", datasets_url=f"{venue.url}/datasets/v1")
+        settings = TardisSettings(
+            engine=engine, api_url=f"{venue.url}/tardis/v1", datasets_url=f"{venue.url}/datasets/v1"
+        )
         self.archive = Archive(settings, key, folder, self.clock, self.told.append)
 
     def ids(self) -> list[int | None]:
@@ -42,7 +44,9 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
 WHOLE = [*range(151), None, *range(151, 300)]
 
 
-def test_every_message_comes_once_in_order_with_its_time_and_exact_numbers(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_message_comes_once_in_order_with_its_time_and_exact_numbers(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     found = list(bench.archive.replay("binance-futures", CHANNELS, START, END))
     assert [message and message["data"]["t"] for _, message in found] == WHOLE
@@ -80,7 +84,10 @@ def test_f02_server_errors_are_bounded_and_told(bench: Bench) -> None:
     assert bench.ids() == WHOLE
     assert "tardis answered HTTP 502" in bench.told[0]
     bench.venue.play("F2", how="status", status=502, kind="replay", times=None)
-    with pytest.raises(VenueDown, match="the last of 5 tries of messages of binance-futures from 2024-03-01 00:00 to 00:05 UTC"):
+    with pytest.raises(
+        VenueDown,
+        match="the last of 5 tries of messages of binance-futures from 2024-03-01 00:00 to 00:05 UTC",
+    ):
         bench.ids()
 
 
@@ -88,7 +95,9 @@ def test_f01_a_rate_limit_stops_every_request_until_its_end(bench: Bench) -> Non
     bench.venue.play("F1", retry_after=40, kind="replay", times=1)
     assert bench.ids() == WHOLE
     slept = max(bench.clock.slept)
-    assert slept >= (39 if bench.archive.settings.engine == "tardis-dev" else 60)  # the older client hides the header
+    assert slept >= (
+        39 if bench.archive.settings.engine == "tardis-dev" else 60
+    )  # the older client hides the header
     assert "tardis is rate-limiting us (HTTP 429): resuming" in bench.told[0]
 
 
@@ -127,7 +136,9 @@ def test_whoever_stops_reading_leaves_nothing_behind(bench: Bench) -> None:
 
 def test_a_message_of_another_time_is_no_answer(tmp_path: Path) -> None:
     slice_file = tmp_path / "00.json.gz"
-    slice_file.write_bytes(gzip.compress(b"2024-03-01T00:00:01.0000000Z {}\n2024-03-01T00:07:00.0000000Z {}\n"))
+    slice_file.write_bytes(
+        gzip.compress(b"2024-03-01T00:00:01.0000000Z {}\n2024-03-01T00:07:00.0000000Z {}\n")
+    )
     messages = read_slice(slice_file, Feed("deribit", (), START, END))
     assert next(messages) == (START + timedelta(seconds=1), {})
     with pytest.raises(BadAnswer, match="a message of 2024-03-01 00:07:00 UTC of deribit: expected one from"):

@@ -278,6 +278,23 @@ def test_files_of_two_days_give_one_book_and_a_quarantined_row_its_span() -> Non
     ]
 
 
+def test_rows_of_another_market_between_a_book_s_own_are_none_of_it() -> None:
+    rows = rows_of((1, True, SNAPSHOT), *((n, False, [("bid", 99.0 + n / 100, 1.0)]) for n in range(2, 30)))
+    header, *lines = lines_of(rows).decode().splitlines(keepends=True)
+    mixed = [text for line in lines for text in (line, line.replace("BTC-PERPETUAL", "ETH-PERPETUAL"))][:-3]
+    window = (DAY - timedelta(days=1), DAY + timedelta(days=1))
+
+    def rebuilt(body: list[str]) -> tuple[int, int, tuple[str, ...]]:
+        raw = "".join([header, *body]).encode()
+        found = rebuild([stream([raw], layout_of("incremental_book_L2"), "f", window)])
+        return found.book.height, found.quarantine.height, found.notes
+
+    assert rebuilt(mixed) == (28, 28, ())
+    alone = [*lines[:9], lines[9].replace("BTC", "BTX"), *lines[10:]]
+    height, quarantined, notes = rebuilt(alone)
+    assert (height, quarantined, len(notes)) == (8, 1, 1)
+
+
 def test_updates_of_a_normalised_feed_are_typed_exactly() -> None:
     texts = pl.DataFrame(
         {
