@@ -11,8 +11,8 @@ import polars as pl
 
 from assets.automation import when_inputs_change
 from assets.describe import OWNERS, written
-from assets.partitions import Partitions, dimensions
 from assets.names import told_of, within_own
+from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
 from pipelines.errors import BadData
 from pipelines.market.assembly import Assembly, assemble_told

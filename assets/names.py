@@ -6,8 +6,9 @@ Which time is whose, and how two names become one history, is pipelines/market/a
 import polars as pl
 
 from assets.tables import optional
-from pipelines.market.aliases import evidence_of, history, own_span
+from pipelines.market.aliases import own_span
 from pipelines.market.assembly import Told
+from pipelines.market.histories import evidence_of, history
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
 from pipelines.settings import Settings
 from resources.lake import Lake

@@ -6,7 +6,7 @@ tables, and no bar of one stands in the other, so no return is ever computed acr
 makes one history of them, in the new name's units. A symbol that ended stays in the universe of the days before.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -71,9 +71,9 @@ def own_span(symbol: str, span: Span, renames: Iterable[Rename]) -> Span | None:
     start, end = span
     for rename in renames:
         if rename.symbol == symbol:
-            end = min(end, _midnight(rename.ended))
+            end = min(end, midnight(rename.ended))
         if rename.continues_as == symbol:
-            start = max(start, _midnight(rename.ended))
+            start = max(start, midnight(rename.ended))
     return (start, end) if start < end else None
 
 
@@ -87,8 +87,8 @@ def require_listed(symbol: str, span: Span, renames: Sequence[Rename]) -> tuple[
     beyond = tuple(
         sentence(rename)
         for rename in renames
-        if (rename.symbol == symbol and span[1] > _midnight(rename.ended))
-        or (rename.continues_as == symbol and span[0] < _midnight(rename.ended))
+        if (rename.symbol == symbol and span[1] > midnight(rename.ended))
+        or (rename.continues_as == symbol and span[0] < midnight(rename.ended))
     )
     if own_span(symbol, span, renames) is None:
         raise MissingData(
@@ -100,7 +100,7 @@ def require_listed(symbol: str, span: Span, renames: Sequence[Rename]) -> tuple[
 
 def own(candles: pl.DataFrame, symbol: str, renames: Sequence[Rename]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Candles of the name's own time, and the others as QUARANTINE: a venue may serve them under either name."""
-    everything = _midnight(date.min), _midnight(date.max)
+    everything = midnight(date.min), midnight(date.max)
     span = own_span(symbol, everything, renames) or (everything[0], everything[0])
     mine = pl.col("open_time").is_between(*span, closed="left")
     said = [sentence(rename) for rename in renames if symbol in (rename.symbol, rename.continues_as)]
@@ -137,35 +137,6 @@ def joined(old: pl.DataFrame, new: pl.DataFrame, rename: Rename) -> Joined:
     return Joined(pl.concat([scaled, after]).sort("open_time"), pl.concat([late, early]), (note,))
 
 
-def history(
-    symbol: str, renames: Sequence[Rename], read: Callable[[str], pl.DataFrame]
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Candles of a name's own time, and before them those of every name that was joined to it; a sentence each.
-
-    `read`: the stored CANDLES of a name, with whatever other columns.
-    """
-    mine, notes = own(read(symbol), symbol, renames)[0], ()
-    for rename in renames:
-        if rename.joined and rename.continues_as == symbol:
-            older, told = history(rename.symbol, renames, read)
-            whole = joined(older, mine, rename)
-            mine, notes = whole.candles, (*notes, *told, *whole.notes)
-    return mine, notes
-
-
-def evidence_of(
-    symbol: str, renames: Sequence[Rename], read: Callable[[str], pl.DataFrame], span: Span
-) -> pl.DataFrame:
-    """EVIDENCE of the same names, each about its own time only, and the question where one ends without a join."""
-    frames = [_clipped(read(symbol), own_span(symbol, span, renames))]
-    for rename in renames:
-        if rename.joined and rename.continues_as == symbol:
-            frames.append(evidence_of(rename.symbol, renames, read, (span[0], _midnight(rename.ended))))
-    said = pl.concat(frames)
-    last: datetime | None = said["seen_at"].max()  # type: ignore[assignment]
-    return pl.concat([said, unknown_between(symbol, span, renames, last or span[0])])
-
-
 def delisting(symbol: str, ended: date) -> str:
     """What a reader is told of a symbol whose settings say that it ended (F26)."""
     return (
@@ -177,7 +148,7 @@ def delisting(symbol: str, ended: date) -> str:
 def expected_end(symbol: str, delisted: Mapping[str, date]) -> datetime | None:
     """The moment from which bars of a symbol are not expected any more, or None while it is listed."""
     ended = delisted.get(symbol)
-    return None if ended is None else _midnight(ended)
+    return None if ended is None else midnight(ended)
 
 
 def expected(opens: pl.Series, symbol: str, delisted: Mapping[str, date]) -> pl.Series:
@@ -196,7 +167,8 @@ def _open(symbol: str, renames: Sequence[Rename]) -> list[Rename]:
     return [rename for rename in renames if not (rename.joined and rename.continues_as == symbol)]
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """The first moment of a UTC day."""
     return datetime.combine(day, time(), UTC)
 
 
@@ -209,11 +181,3 @@ def _aside(candles: pl.DataFrame, symbol: str, reason: str) -> pl.DataFrame:
             "text"
         ),
     ).cast(pl.Schema(QUARANTINE))
-
-
-def _clipped(evidence: pl.DataFrame, span: Span | None) -> pl.DataFrame:
-    if span is None:
-        return evidence.head(0)
-    start, end = (pl.lit(moment).cast(EVIDENCE["time"]) for moment in span)
-    inside = evidence.with_columns(pl.max_horizontal("time", start), pl.min_horizontal("end", end))
-    return inside.filter(pl.col("time") < pl.col("end"))

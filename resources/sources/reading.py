@@ -42,18 +42,18 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 
 def unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The content of one or more gzip members; raises EOFError when cut off and zlib.error when broken."""
-    unpacker, begun = zlib.decompressobj(GZIP), False
+    unpacker, inside = zlib.decompressobj(GZIP), False
     for piece in pieces:
         rest = piece
         while rest:
-            if unpacker.eof:  # zeros may pad the end of a gzip; anything else begins a member
-                rest = rest.lstrip(b"\0")
-                unpacker, begun = zlib.decompressobj(GZIP), False
-                continue
-            begun = True
+            if unpacker.eof:
+                rest = rest.lstrip(b"\0")  # zeros may pad a gzip; anything else begins a member
+                if not rest:
+                    break
+                unpacker = zlib.decompressobj(GZIP)
             yield unpacker.decompress(rest)
-            rest = unpacker.unused_data
-    if begun and not unpacker.eof:
+            rest, inside = unpacker.unused_data, not unpacker.eof
+    if inside:
         raise EOFError("a file that ends before its end-of-stream marker")
 
 

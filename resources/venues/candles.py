@@ -112,6 +112,7 @@ class Fetch:
         self.asker.heard.outliers.update(outliers["open_time"])
         self.asker.heard.spoiled.update(outliers["open_time"])
         self.holes.present -= {int(time) for time in times_of(outliers)}
+        self.holes.provable = trades is not None
         self._ask_again([hole for hole in self._missing() if not _inside(hole, self.refused)])
         if trades is not None:
             self.holes.from_trades(self._missing(), trades, tell)

@@ -162,9 +162,7 @@ class Gate:
             incident = kept["incident"] and Incident(
                 **{**kept["incident"], "kind": Kind(kept["incident"]["kind"])}
             )
-            state = _State(
-                float(kept["next_slot"]), int(kept["failures"]), incident, float(kept["written"])
-            )
+            state = _State(float(kept["next_slot"]), int(kept["failures"]), incident, float(kept["written"]))
         except FileNotFoundError:
             return _State()
         except (ValueError, KeyError, TypeError):
@@ -183,7 +181,5 @@ def _after_clock_step(state: _State, moment: float) -> _State:
         return state
     found = state.incident
     if found is not None:
-        found = replace(
-            found, set_at=found.set_at - step, until=found.until - step, since=found.since - step
-        )
+        found = replace(found, set_at=found.set_at - step, until=found.until - step, since=found.since - step)
     return replace(state, incident=found, next_slot=state.next_slot - step, written=moment)

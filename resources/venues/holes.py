@@ -1,7 +1,8 @@
 """Bars that no answer held: asked for once more, then judged verified-empty, rebuilt from trades, or unknown (F6, F13).
 
 An empty answer is not a quiet market. A hole is verified-empty only when the venue leaves out bars without a trade
-and a second answer has rows on both sides of it, or when the venue's trades have none there. First questions are
+and a second answer has rows on both sides of it, or when the venue's trades have none there; one that is longer than
+LONGEST_QUIET only by its trades, whose ids tell a quiet market from an outage (F14). First questions are
 candles.py; what a bar's row may look like is pipelines/market.
 """
 
@@ -21,6 +22,10 @@ ROUNDS = 10
 """Questions about the same hole; the third and later ones only as long as each brings new candles."""
 MARGIN = 30
 """Bars asked for on each side of a hole, so that the answer can hold rows on both sides of it."""
+LONGEST_QUIET = timedelta(minutes=30)
+"""Longest hole that candles alone may call quiet, where the venue's trades can be asked."""
+AROUND = timedelta(minutes=2)
+"""Trades asked for on each side of a hole at most: their ids must go on across it."""
 DAY = timedelta(days=1)
 Trades = Callable[[datetime, datetime], pl.DataFrame]
 """Every trade (TRADES) of a half-open span, or a VenueError: an incomplete answer is not a value."""
@@ -32,6 +37,7 @@ class Holes:
     def __init__(self, asker: Asker, ledger: Ledger, present: set[int]) -> None:
         """`present`: open times of the candles that were given; grows with what is found."""
         self.asker, self.ledger, self.present = asker, ledger, present
+        self.provable = False  # whether the venue's trades will be asked about what stays unknown
         self.rebuilt: list[pl.DataFrame] = []  # CANDLES
         self.notes: list[str] = []
 
@@ -78,12 +84,13 @@ class Holes:
     def from_trades(self, holes: Iterable[Span], trades: Trades, tell: Callable[[str, float], None]) -> None:
         """Rebuild what the venue's own trades hold; a bar without a trade there is verified-empty."""
         chunks = [chunk for hole in holes for chunk in by_day(hole)]
+        around = min(AROUND, 2 * self.asker.length)
         for done, chunk in enumerate(chunks):
             tell(
                 f"{self.asker.market}: candles from trades, {done} of {len(chunks)} spans", done / len(chunks)
             )
             try:
-                found = trades(*chunk)
+                found = trades(chunk[0] - around, chunk[1] + around)
             except VenueDown:
                 raise
             except VenueError as error:
@@ -123,7 +130,8 @@ class Holes:
         if any(hole[0] <= bar < hole[1] for bar in self.asker.heard.spoiled):
             return "unknown", f"what {venue} gave for {_span(hole)} was quarantined"
         beside = (reply.times < micros(hole[0])).any() and (reply.times >= micros(hole[1])).any()
-        if self.asker.conventions.omits_empty and beside and reply.readable:
+        quiet = not self.provable or hole[1] - hole[0] <= LONGEST_QUIET
+        if self.asker.conventions.omits_empty and beside and reply.readable and quiet:
             return "verified-empty", (
                 f"{venue} leaves out bars without a trade, and twice had none of {_span(hole)} between others"
             )

@@ -5,16 +5,14 @@ else from the exchange's public trades and the snapshots recorded here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipelines.errors import BadSettings, MissingData, VenueRefused
-from pipelines.market.aliases import own_span, require_listed
-from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
+from pipelines.errors import BadSettings, MissingData
 from pipelines.market.symbols import Market
 from pipelines.market.venue_settings import TardisSettings, VenuesConfig
 from pipelines.settings import Universe
@@ -22,6 +20,7 @@ from resources.clock import Clock
 from resources.progress import Progress
 from resources.sources.source import Delivery
 from resources.venues.counter import Counter
+from resources.venues.endings import Name, candles_of
 from resources.venues.recorded_books import RecordedBooks
 
 if TYPE_CHECKING:
@@ -61,23 +60,11 @@ class VenueSource:
         self, market: Market, timeframe: str, spans: Sequence[Span], held: bool = False
     ) -> Delivery:
         """See Incremental; the spans are cut at what the venue's clock says has closed, and at a rename (F25)."""
-        symbol, renames = market.symbol, self.config.renames
-        known, counter = self.universe.of(symbol), self._counter(market)
-        said = require_listed(symbol, self.universe.expected_span(symbol), renames)
-        mine = [own for span in spans if (own := own_span(symbol, span, renames)) is not None]
-        if not mine:
-            return Delivery(pl.DataFrame(schema=FIRST_SEEN), notes=said)
-        rebuild = str(market) == known.primary
-        try:
-            found = counter.candles(market, timeframe, mine, known.calendar, held=held, rebuild=rebuild)
-        except VenueRefused:
-            over = known.delisted is not None or any(rename.symbol == symbol for rename in renames)
-            if not (over and counter.vanished(market)):
-                raise
-            return _vanished(market, mine, said, self.clock.now())
-        if known.delisted is None and counter.is_inactive(market):
-            said = (*said, _inactive(market))
-        return replace(found, notes=(*said, *found.notes))
+        symbol = market.symbol
+        name = Name(self.universe.of(symbol), self.universe.expected_span(symbol), self.config.renames)
+        return candles_of(
+            name, self._counter(market), market, timeframe, spans, held=held, now=self.clock.now()
+        )
 
     def committed(self, market: Market, timeframe: str) -> None:
         """See Incremental."""
@@ -148,9 +135,7 @@ class VenueSource:
     def has_funding(self, symbol: str) -> bool:
         """Whether the exchange of the primary market settles funding."""
         market = self.universe.primary(symbol)
-        return self.config.exchange(market.venue) is not None and self._counter(market).settles_funding(
-            market
-        )
+        return self.config.exchange(market.venue) is not None and self._counter(market).settles_funding()
 
     def has_fills(self, symbol: str) -> bool:
         """Whether wallets are followed on the primary market's venue."""
@@ -219,21 +204,3 @@ def _open_archive(
 def _span_of(day: date) -> Span:
     start = datetime.combine(day, time(), UTC)
     return start, start + DAY
-
-
-def _vanished(market: Market, spans: Sequence[Span], said: tuple[str, ...], now: datetime) -> Delivery:
-    """What is left to say of a symbol that the settings know to have ended and the venue no longer lists."""
-    gone = (
-        f"{market.venue} no longer lists {market.symbol}, which ended: its candles are kept as they are, and what is "
-        "missing of them stays unknown"
-    )
-    rows = [(*span, "unknown", gone, now) for span in spans]
-    evidence = pl.DataFrame(rows, schema=EVIDENCE, orient="row")
-    return Delivery(pl.DataFrame(schema=FIRST_SEEN), notes=(*said, gone), evidence=evidence)
-
-
-def _inactive(market: Market) -> str:
-    return (
-        f"{market.venue} says that {market.symbol} is not traded any more: if it ended for good, name its first day "
-        "without trading as `delisted` of the symbol in universe.symbols"
-    )

@@ -29,7 +29,8 @@ class FastClock(Clock):
 def trades(rows: int = 2000, day: date = DAY, symbol: str = "BTCUSDT") -> bytes:
     first = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 10**6
     lines = (
-        f"binance-futures,{symbol},{first + n * 10**6},{first + n * 10**6 + 90},{n},buy,{60000 + n % 97}.5,0.{n % 9 + 1}\n"
+        f"binance-futures,{symbol},{first + n * 10**6},{first + n * 10**6 + 90},{n},buy,{60000 + n % 97}.5,"
+        f"0.{n % 9 + 1}\n"
         for n in range(rows)
     )
     return gzip.compress((HEADER + "".join(lines)).encode(), mtime=0)

@@ -94,7 +94,7 @@ def test_f05_a_file_damaged_in_transit_is_fetched_again_and_never_seen(bench: Be
 def test_f05_a_file_that_is_always_damaged_leaves_nothing(bench: Bench) -> None:
     bench.venue.play("F5", how="gzip", kind="dataset", times=None)
     with pytest.raises(
-        BadAnswer, match="does not unpack .*, the last of 5 tries of trades of binance-futures BTCUSDT"
+        BadAnswer, match=r"does not unpack .*, the last of 5 tries of trades of binance-futures BTCUSDT"
     ):
         bench.archive.dataset(*NAME)
     assert len(bench.venue.of_kind("dataset")) == 5
@@ -143,7 +143,7 @@ def test_f01_a_rate_limit_is_waited_out_before_the_next_request(bench: Bench) ->
 def test_f01_others_wait_with_us_and_a_long_wait_is_not_waited(bench: Bench) -> None:
     bench.venue.play("F1", retry_after=3600, kind="dataset", times=1)
     for archive in (bench.archive, Bench(bench.venue, bench.folder).archive):
-        with pytest.raises(RateLimited, match="resuming .* UTC; that is longer than the 15 minutes we wait"):
+        with pytest.raises(RateLimited, match=r"resuming .* UTC; that is longer than the 15 minutes we wait"):
             archive.dataset(*NAME)
     assert len(bench.venue.of_kind("dataset")) == 1
 
@@ -182,7 +182,7 @@ def test_a_day_the_archive_does_not_have_is_missing_and_no_other(bench: Bench) -
 
 def test_a_file_of_another_day_or_layout_is_refused(bench: Bench) -> None:
     with pytest.raises(
-        BadData, match="the trades file of 2024-05-01 is of another day: .* found 2000 of 2000 rows"
+        BadData, match=r"the trades file of 2024-05-01 is of another day: .* found 2000 of 2000 rows"
     ):
         bench.archive.dataset("binance-futures", "trades", date(2024, 5, 1), "BTCUSDT")
     with pytest.raises(UnknownName, match="'trade' is not known"):

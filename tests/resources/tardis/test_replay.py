@@ -1,4 +1,4 @@
-"""Messages through both real clients from a real server: all of them, in order, verified before the first is handed out."""
+"""Messages through both real clients from a real server: all of them, in order, verified before they are seen."""
 
 import gzip
 import logging

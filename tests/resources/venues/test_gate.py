@@ -96,7 +96,7 @@ def test_a_wall_clock_set_back_does_not_lengthen_a_wait(tmp_path: Path) -> None:
     assert gate.take(back, 1.0, 5.0).wait <= 30
     calm = Gate(tmp_path, "coinbase")
     calm.take(START, 1.0, 5.0)
-    assert calm.take(back, 1.0, 5.0).wait == 0
+    assert calm.take(back, 1.0, 5.0).wait <= 1.0, "the distance to the slot before, and no more"
 
 
 @pytest.mark.parametrize(
