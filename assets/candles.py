@@ -12,7 +12,7 @@ from assets.tables import KINDS, add_quarantine, keep_quarantine, optional
 from pipelines.errors import MissingData, VenueError
 from pipelines.market.aliases import delisting
 from pipelines.market.bitemporal import merge, not_before
-from pipelines.market.coverage import expected_opens, missing_spans
+from pipelines.market.coverage import expected_opens, missing_spans, still_down
 from pipelines.market.native.funding_notes import funding_notes
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN, REVISIONS
 from pipelines.market.symbols import Market
@@ -130,8 +130,10 @@ def _refresh(
     delivery = source.candles_in(market, timeframe, spans, held=not stored.is_empty())
     known = pl.concat([stored.select(list(REVISIONS)), revisions])
     merged = merge(stored, revisions, not_before(known, delivery.frame))
+    opens = stored["open_time"], merged.first_seen["open_time"]
+    arrived = still_down(delivery.evidence, said, *opens, timeframe)
     evidence = (
-        pl.concat([said, not_before(said, delivery.evidence, by=None)])
+        pl.concat([said, not_before(said, arrived, by=None)])
         .unique(maintain_order=True)
         .sort("time", "end", "seen_at")
     )
@@ -153,7 +155,12 @@ def to_ask(
     evidence: pl.DataFrame,
     recheck_bars: int,
 ) -> list[tuple[datetime, datetime]]:
-    """The spans of a symbol's candles that must be asked for: missing ones, and the newest stored bars again."""
+    """The spans of a symbol's candles that must be asked for: missing ones, and the newest stored bars again.
+
+    While no candle is stored everything is asked for, whatever evidence is: it may be of a run that was killed before
+    its candles were written, whose pages answer the same questions again.
+    """
+    evidence = evidence.clear() if stored.is_empty() else evidence
     span = settings.universe.expected_span(symbol)
     expected = expected_opens(span, timeframe, settings.universe.of(symbol).calendar)
     spans = missing_spans(span, stored, evidence, timeframe, expected)

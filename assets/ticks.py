@@ -4,7 +4,7 @@ A single run may carry a range of days (`BackfillPolicy.single_run`); days are w
 does not grow with the range.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -25,6 +25,8 @@ from resources.progress import Progress
 from resources.sources import Delivery, Source
 
 BLOCK_DAYS = 10
+BLOCK_ROWS = 1_000_000
+"""One commit holds the rows of its days in memory; a busy day of a large market is one by itself."""
 CARRY_IN = timedelta(minutes=61)  # of the day before: the longest memory of a minute aggregate
 GROUP = "market"
 FIRST = {"dagster/priority": "1"}  # a bad trades file is reported before its books are read
@@ -87,8 +89,7 @@ def _ingest(
     notes: list[str] = []
     quarantined = 0
     for market, days in asked.items():
-        for block in progress.track(blocks(days), f"{table} {market}"):
-            delivered = {day: fetch(market, day) for day in block}
+        for delivered in in_blocks(market, progress.track(days, f"{table} {market}"), fetch):
             receipts.append(
                 lake.replace_many(
                     table, {day: d.frame for day, d in delivered.items()}, {"market": str(market)}
@@ -101,6 +102,22 @@ def _ingest(
             )
             notes += [note for d in delivered.values() for note in d.notes]
     return _many(receipts, notes, quarantined=quarantined)
+
+
+def in_blocks(
+    market: Market, days: Iterable[date], fetch: Callable[[Market, date], Delivery]
+) -> Iterator[dict[date, Delivery]]:
+    """The days fetched, so many at a time that one commit has at most BLOCK_ROWS rows, or a single day."""
+    held: dict[date, Delivery] = {}
+    for day in days:
+        found = fetch(market, day)
+        rows = sum(d.frame.height for d in held.values())
+        if held and (len(held) == BLOCK_DAYS or rows + found.frame.height > BLOCK_ROWS):
+            yield held
+            held = {}
+        held[day] = found
+    if held:
+        yield held
 
 
 def keep_evidence(lake: Lake, table: str, market: Market, day: date, evidence: pl.DataFrame) -> None:

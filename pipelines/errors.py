@@ -8,6 +8,7 @@
     │   └── MissingData      nothing is there where something is required
     ├── VenueError           a venue that did not give what was asked of it; what it did give is kept
     │   ├── VenueDown        maintenance or outage: nothing is made up for that time
+    │   │   └── NoAnswer     one request that got none, however often it was tried: the run fails, its pages stay
     │   ├── VenueRefused     not allowed, unknown or malformed: asking again cannot help
     │   ├── RateLimited      too many requests, and the wait it asks for is longer than we may wait
     │   ├── BadAnswer        an answer that is no answer: HTML, empty, cut off, another schema
@@ -52,6 +53,10 @@ class VenueError(TidemarkError):
 
 class VenueDown(VenueError):
     """Maintenance or outage of a venue."""
+
+
+class NoAnswer(VenueDown):
+    """A request without an answer after every try, of a venue that is not known to be down."""
 
 
 class VenueRefused(VenueError):

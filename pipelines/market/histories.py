@@ -20,7 +20,8 @@ def history(
 
     `read`: the stored CANDLES of a name, with whatever other columns.
     """
-    mine, notes = own(read(symbol), symbol, renames)[0], ()
+    mine = own(read(symbol), symbol, renames)[0]
+    notes: tuple[str, ...] = ()
     for rename in renames:
         if rename.joined and rename.continues_as == symbol:
             older, told = history(rename.symbol, renames, read)
@@ -34,9 +35,11 @@ def evidence_of(
 ) -> pl.DataFrame:
     """EVIDENCE of the same names, each about its own time only, and the question where one ends without a join."""
     frames = [_clipped(read(symbol), own_span(symbol, span, renames))]
-    for rename in renames:
-        if rename.joined and rename.continues_as == symbol:
-            frames.append(evidence_of(rename.symbol, renames, read, (span[0], midnight(rename.ended))))
+    frames += [
+        evidence_of(rename.symbol, renames, read, (span[0], midnight(rename.ended)))
+        for rename in renames
+        if rename.joined and rename.continues_as == symbol
+    ]
     said = pl.concat(frames)
     last: datetime | None = said["seen_at"].max()  # type: ignore[assignment]
     return pl.concat([said, unknown_between(symbol, span, renames, last or span[0])])

@@ -7,6 +7,7 @@ Ticks are read by tardis/ (Tardis CSV, timestamps in whole microseconds since th
 where a file may be long. Candle files: candle_files.py.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -17,8 +18,8 @@ from pipelines.market.tardis.layouts import layout_of
 from pipelines.market.tardis.stream import parse
 
 
-def parse_trades(raw: bytes, file: str, window: tuple[datetime, datetime]) -> Parsed:
-    """TRADES of a Tardis `trades` CSV whose exchange time lies in [start, end) of `window` (end ≤ now).
+def parse_trades(raw: bytes | Iterable[bytes], file: str, window: tuple[datetime, datetime]) -> Parsed:
+    """TRADES of a Tardis `trades` CSV, whole or in pieces, whose exchange time lies in [start, end) of `window` (end ≤ now).
 
     `id` is null in every row when fewer than half of the ids are whole numbers: the venue has none, and the
     caller numbers the rows by arrival. Raises BadData for an empty file or a missing column.
@@ -26,7 +27,9 @@ def parse_trades(raw: bytes, file: str, window: tuple[datetime, datetime]) -> Pa
     return parse(raw, layout_of("trades"), file, window)
 
 
-def parse_order_book(raw: bytes, file: str, window: tuple[datetime, datetime], levels: int) -> Parsed:
+def parse_order_book(
+    raw: bytes | Iterable[bytes], file: str, window: tuple[datetime, datetime], levels: int
+) -> Parsed:
     """ORDER_BOOK of a Tardis `book_snapshot_5` or `_25` CSV, the best ten levels; see parse_trades.
 
     A snapshot may have fewer levels (empty at the end of a side) and may be crossed: the minute bars exclude

@@ -23,7 +23,7 @@ from resources.sources.candle_files import CandleFiles
 from resources.sources.entries import listing, parquet_of, paths_of
 from resources.sources.fill_files import fills_of
 from resources.sources.gathering import gather, judged_clock
-from resources.sources.reading import read_bytes
+from resources.sources.reading import read_chunks
 from resources.sources.source import Delivery
 from resources.sources.tick_files import TickIndex, near, window_of
 
@@ -194,13 +194,13 @@ class FilesSource:
         return self._parsed[key]
 
     def _trades_of(self, path: Path) -> Parsed:
-        parsed = parse_trades(read_bytes(path), str(path), window_of(path, self.now))
+        parsed = parse_trades(read_chunks(path), str(path), window_of(path, self.now))
         refuse_hopeless(parsed, str(path))
         check_trades(parsed.rows, str(path))
         return without_far_trades(parsed, str(path))
 
     def _book_of(self, path: Path, levels: int) -> Parsed:
-        parsed = parse_order_book(read_bytes(path), str(path), window_of(path, self.now), levels)
+        parsed = parse_order_book(read_chunks(path), str(path), window_of(path, self.now), levels)
         refuse_hopeless(parsed, str(path))
         check_order_book(parsed.rows, str(path))
         return parsed

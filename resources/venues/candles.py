@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.errors import BadAnswer, VenueDown
+from pipelines.errors import BadAnswer, NoAnswer, VenueDown
 from pipelines.market.paging import Plan, Span, bars_in, plan
 from pipelines.market.symbols import Market
 from pipelines.market.venues import Conventions
@@ -46,7 +46,7 @@ def fetch_candles(
     history included; `held`: candles of the symbol are already stored (see market_of).
 
     A venue in maintenance or out of reach ends the fetch: what it gave is delivered and the rest is venue-down.
-    Raises VenueRefused, RateLimited and BadSpan; the pages that came before stay in the spool.
+    Raises VenueRefused, RateLimited, NoAnswer and BadSpan; the pages that came before stay in the spool.
     """
     plans = [plan(span, timeframe, conventions, server_now) for span in spans]
     fetch = Fetch(
@@ -54,11 +54,13 @@ def fetch_candles(
     )
     planned = tuple(fetch.notes)
     for sentence in planned:
-        tell(sentence, 0.0)
+        transport.tell(f"{sentence}.")
     try:
         market_of(exchange, market.symbol, held)
         fetch.ask_pages(transport, tell)
         fetch.fill_holes(trades, tell)
+    except NoAnswer:
+        raise  # five tries of one request are no outage: the run fails and goes on from its pages
     except VenueDown as error:
         fetch.down(str(error))
     finally:

@@ -4,14 +4,14 @@ How each question is asked is in the modules named after it; which exchange answ
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines.errors import BadAnswer
+from pipelines.errors import BadAnswer, NoAnswer, VenueDown
 from pipelines.market.calendars import ALWAYS, calendar_of
 from pipelines.market.symbols import Market
 from pipelines.market.venue_settings import ExchangeSettings
@@ -30,8 +30,11 @@ from resources.venues.pages import Spool
 from resources.venues.server_clock import ServerClock
 from resources.venues.trades import fetch_trades
 from resources.venues.transport import Transport
+from resources.venues.waiting import nothing_but, with_waiting
 
 Span = tuple[datetime, datetime]
+WITNESS = timedelta(hours=1)
+"""Trades are asked for from so long before a hole: one of them shows that the venue answers with trades at all."""
 
 
 class Counter:
@@ -44,9 +47,11 @@ class Counter:
         clock: Clock,
         progress: Progress,
         keys: Mapping[str, str],
+        symbols: Sequence[str] = (),
     ) -> None:
-        """`root`: folder for the spool and for the gate that all processes share."""
+        """`root`: folder for the spool and the gate that all processes share; `symbols`: who waits when it is down."""
         self.settings, self.root, self.clock, self.progress, self.keys = settings, root, clock, progress, keys
+        self.symbols = symbols
 
     @cached_property
     def transport(self) -> Transport:
@@ -91,7 +96,26 @@ class Counter:
 
         `held`: candles of it are stored; `rebuild`: what candles do not hold may be made of the venue's trades.
         """
-        now = self.server_clock.now()
+        try:
+            now = self.server_clock.now()
+        except NoAnswer:
+            raise
+        except VenueDown as error:
+            found = nothing_but(str(error), timeframe, spans, self.clock.now())
+        else:
+            found = self._candles_at(now, market, timeframe, spans, calendar, held, rebuild)
+        return with_waiting(found, market.venue, self.symbols)
+
+    def _candles_at(
+        self,
+        now: datetime,
+        market: Market,
+        timeframe: str,
+        spans: Sequence[Span],
+        calendar: str,
+        held: bool,
+        rebuild: bool,
+    ) -> Delivery:
         if calendar != ALWAYS:
             return fetch_stock_candles(
                 market.symbol,
@@ -159,8 +183,13 @@ class Counter:
 
     def _whole_trades(self, market: Market) -> Callable[[datetime, datetime], pl.DataFrame]:
         def whole(start: datetime, end: datetime) -> pl.DataFrame:
-            found = self.trades(market, (start, end))
+            found = self.trades(market, (start - WITNESS, end))
             lost = found.evidence.filter(pl.col("kind") != "verified-empty")
+            if found.frame.is_empty() and not found.evidence.is_empty():
+                raise BadAnswer(
+                    f"{market.venue} answered no trade of {market.symbol} from {start - WITNESS:%Y-%m-%d %H:%M} to "
+                    f"{end:%Y-%m-%d %H:%M} UTC, asked twice: not treated as a quiet market."
+                )
             if lost.is_empty():
                 return found.frame
             raise BadAnswer(

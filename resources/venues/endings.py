@@ -14,7 +14,7 @@ from pipelines.market.aliases import Span, own_span, require_listed
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
 from pipelines.market.symbols import Market
 from pipelines.market.venue_settings import Rename
-from pipelines.settings import SymbolSettings
+from pipelines.settings import SymbolSettings, Universe
 from resources.sources.source import Delivery
 from resources.venues.counter import Counter
 
@@ -26,6 +26,11 @@ class Name:
     symbol: SymbolSettings
     expected: Span  # of bars, cut at a delisting
     renames: tuple[Rename, ...]
+
+    @classmethod
+    def of(cls, symbol: str, universe: Universe, renames: tuple[Rename, ...]) -> "Name":
+        """What is known of a symbol of the universe."""
+        return cls(universe.of(symbol), universe.expected_span(symbol), renames)
 
     @property
     def ended(self) -> bool:
@@ -41,7 +46,6 @@ def candles_of(
     market: Market,
     timeframe: str,
     spans: Sequence[Span],
-    *,
     held: bool,
     now: datetime,
 ) -> Delivery:

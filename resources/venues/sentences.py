@@ -1,6 +1,6 @@
 """What a person reads about a venue that does not answer. When and how often it is said: transport.py and gate.py."""
 
-from pipelines.errors import BadAnswer, VenueDown, VenueError
+from pipelines.errors import BadAnswer, NoAnswer, VenueError
 from resources.venues.classify import REMEDIES, Kind, Verdict
 from resources.venues.gate import Incident
 from resources.venues.redact import redact, secrets_of
@@ -39,7 +39,7 @@ def refused(venue: str, request: Request, what: str) -> str:
 
 def given_up(venue: str, request: Request, verdict: Verdict, what: str, attempts: int) -> VenueError:
     """The error after the last try."""
-    error = BadAnswer if verdict.kind is Kind.DAMAGED else VenueDown
+    error = BadAnswer if verdict.kind is Kind.DAMAGED else NoAnswer
     return error(
         f"{venue} {what}, the last of {attempts} tries of {named(request)}: expected an answer; "
         "nothing of it was kept, run the same command again later."

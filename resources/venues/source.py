@@ -60,11 +60,8 @@ class VenueSource:
         self, market: Market, timeframe: str, spans: Sequence[Span], held: bool = False
     ) -> Delivery:
         """See Incremental; the spans are cut at what the venue's clock says has closed, and at a rename (F25)."""
-        symbol = market.symbol
-        name = Name(self.universe.of(symbol), self.universe.expected_span(symbol), self.config.renames)
-        return candles_of(
-            name, self._counter(market), market, timeframe, spans, held=held, now=self.clock.now()
-        )
+        name = Name.of(market.symbol, self.universe, self.config.renames)
+        return candles_of(name, self._counter(market), market, timeframe, spans, held, self.clock.now())
 
     def committed(self, market: Market, timeframe: str) -> None:
         """See Incremental."""
@@ -179,7 +176,12 @@ class VenueSource:
             )
         if market.venue not in self._counters:
             self._counters[market.venue] = Counter(
-                declared, self._root, self.clock, self.progress, self._secrets(market.venue)
+                declared,
+                self._root,
+                self.clock,
+                self.progress,
+                self._secrets(market.venue),
+                [s.symbol for s in self.universe.symbols if Market.parse(s.primary).venue == market.venue],
             )
         return self._counters[market.venue]
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -31,7 +32,8 @@ class Reading:
         self._known: dict[Any, tuple[int, tuple[Any, ...]]] = {}
         self.numbers: list[int] = []  # every id that was seen, those outside the span too
         self.times: list[int] = []  # and when
-        self.numbered, self.repeats, self.disorder, self._line = True, 0, 0, 0
+        self.numbered, self.repeats, self._line = True, 0, 0
+        self.disorder = 0  # neighbours in an answer whose times run against the direction of the others
         self.first: int | None = None
         self.unproven = False  # nothing shows that the venue has no older trades of the span
         self.spoiled: list[int] = []  # times of quarantined trades in the span
@@ -39,7 +41,9 @@ class Reading:
 
     def add(self, trades: Iterable[Trade]) -> None:
         """One answer; trades outside of the span only serve to prove that nothing lies between."""
-        for trade in trades:
+        answer = list(trades)
+        self.disorder += _against([trade.time for trade in answer if trade.time is not None])
+        for trade in answer:
             self._line += 1
             flaw = self._flaw_of(trade)
             if trade.time is not None and self._stamps.flaw_of((trade.time, None)) is None:
@@ -100,6 +104,13 @@ class Reading:
         self.refused.add(self._line, reason, text)
         if trade.time is not None and self._start <= trade.time < self._end:
             self.spoiled.append(trade.time)
+
+
+def _against(times: list[int]) -> int:
+    """Steps between neighbours that run against most steps: newest first is an order as good as oldest first."""
+    later = sum(left < right for left, right in pairwise(times))
+    earlier = sum(left > right for left, right in pairwise(times))
+    return min(later, earlier)
 
 
 def _whole(value: Any) -> int | None:

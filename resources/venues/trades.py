@@ -68,6 +68,10 @@ def _notes(paging: Paging, reading: Reading, lost: Lost | None) -> tuple[str, ..
         notes.append("trades are numbered in their order: the venue's ids are no whole numbers")
     if lost is not None:
         notes.append(lost.sentence)
+    if reading.disorder:
+        notes.append(
+            f"{reading.disorder} trades came out of order and were put in the order of their times and ids"
+        )
     if reading.repeats:
         notes.append(f"{reading.repeats} trades came again with equal values and were dropped")
     if walked.crowded:

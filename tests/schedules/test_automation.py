@@ -57,7 +57,6 @@ class Automation:
                 event = dg.AssetMaterialization(asset, partition=partition)
                 self.world.instance.report_runless_asset_event(event)
 
-
     def bars(self, *partitions: str) -> set[str]:
         """Sound bars arrive, their quality is asked for by itself and is found good; what else was requested."""
         self.arrives("bars", *partitions)

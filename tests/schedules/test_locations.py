@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines.market.quality import BLOCKING, TELLING
 from pipelines.settings import Settings, parse
 from schedules import paper, research
 
@@ -125,7 +126,8 @@ def test_every_check_of_a_partitioned_asset_is_partitioned(locations: Locations)
 def test_data_checks_block_and_gates_do_not(locations: Locations) -> None:
     graph = locations["research"].resolve_asset_graph()
     blocking = {str(key.name): graph.get(key).blocking for key in graph.asset_check_keys}
-    assert blocking == {"is_consistent": True, "is_finite": True, "is_promotable": False}
+    data = dict.fromkeys(("is_consistent", "adds_up", "is_finite", *BLOCKING), True)
+    assert blocking == {**data, **dict.fromkeys(TELLING, False), "is_promotable": False}
 
 
 def test_every_job_selects_something_and_says_what_it_does(locations: Locations) -> None:

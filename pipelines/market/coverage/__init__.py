@@ -14,6 +14,7 @@ from pipelines.market.coverage.judging import (
     unknown_share,
 )
 from pipelines.market.coverage.ledger import coverage, expected_opens, listed, missing_spans, span_of
+from pipelines.market.coverage.outages import still_down
 from pipelines.market.coverage.statements import KINDS, spoken
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "require_known",
     "span_of",
     "spoken",
+    "still_down",
     "totals",
     "unknown_share",
 ]

@@ -42,9 +42,9 @@ def stream(
     yield from early
 
 
-def parse(raw: bytes, layout: Layout, file: str, window: Window) -> Parsed:
-    """A whole file at once; see stream."""
-    return joined(stream([raw], layout, file, window))
+def parse(raw: bytes | Iterable[bytes], layout: Layout, file: str, window: Window) -> Parsed:
+    """A whole file as one table, from its bytes or pieces of them; see stream."""
+    return joined(stream([raw] if isinstance(raw, bytes) else raw, layout, file, window))
 
 
 def joined(blocks_of_rows: Iterable[Parsed]) -> Parsed:
