@@ -10,6 +10,7 @@ from assets import (
     candles,
     data_quality,
     features,
+    funding,
     models,
     promotion,
     scorecards,
@@ -44,6 +45,7 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
         assets=[
             *ticks.build(p),
             *candles.build(p),
+            *funding.build(p),
             *wallet_fills.build(p),
             *bars.build(p),
             *data_quality.build(p),

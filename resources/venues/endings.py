@@ -59,11 +59,14 @@ def candles_of(
     if not mine:
         return Delivery(pl.DataFrame(schema=FIRST_SEEN), notes=said)
     rebuild = str(market) == name.symbol.primary
+    listed = counter.has_listed
     try:
         found = counter.candles(market, timeframe, mine, name.symbol.calendar, held=held, rebuild=rebuild)
     except VenueRefused:
-        if not (name.ended and counter.vanished(market)):
+        if not counter.vanished(market, again=listed):
             raise
+        if not name.ended:
+            counter.require_listed(market, held)
         return _vanished(market, mine, said, now)
     if name.symbol.delisted is None and counter.is_inactive(market):
         said = (*said, _inactive(market))

@@ -94,7 +94,7 @@ class Holes:
             except VenueDown:
                 raise
             except VenueError as error:
-                self.ledger.mark(chunk, "unknown", str(error))
+                self.ledger.mark(chunk, "unknown", self._why(chunk, str(error)))
                 continue
             bars = candles_of(found, chunk, self.asker.length)
             self.rebuilt.append(bars)
@@ -124,6 +124,12 @@ class Holes:
     def _sound(self, times: Times) -> Times:
         """Those that were no outliers before: one that is given again is none the better."""
         return times[~np.isin(times, [micros(bar) for bar in self.asker.heard.outliers])]
+
+    def _why(self, chunk: Span, reason: str) -> str:
+        """Why trades do not help, behind why they were asked for where a row was there and was refused."""
+        given = any(chunk[0] <= bar < chunk[1] for bar in self.asker.heard.spoiled)
+        venue = self.asker.market.venue
+        return f"what {venue} gave for {_span(chunk)} was quarantined; {reason}" if given else reason
 
     def _verdict(self, hole: Span, reply: Reply) -> tuple[str, str]:
         venue = self.asker.market.venue

@@ -210,8 +210,8 @@ def test_a_book_of_today_is_recorded_and_kept(tmp_path: Path, instance: dg.Dagst
 
 
 def test_hyperliquid_funding_and_wallets(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    hours = [START + timedelta(hours=n) for n in range(24)]
-    funding = pl.DataFrame({"time": hours, "funding_rate": [0.0000125 * (n % 5 - 1) for n in range(24)]})
+    hours = [START + timedelta(hours=n) for n in range(-1440, 24)]
+    funding = pl.DataFrame({"time": hours, "funding_rate": [0.0000125 * (n % 5 - 1) for n in range(1464)]})
     wallet = "0x" + "ab" * 20
     fills = [
         {"coin": "BTC", "px": f"{60_000 + n}.5", "sz": "0.01", "side": "A" if n % 3 else "B",
@@ -227,8 +227,15 @@ def test_hyperliquid_funding_and_wallets(tmp_path: Path, instance: dg.DagsterIns
         source = venue.source_settings().replace(
             "requests_per_second", f'wallets = ["{wallet}"]\nrequests_per_second', 1
         )
-        road = world(tmp_path, instance, universe("hyperliquid.BTC-USDC"), source)
+        text = universe("hyperliquid.BTC-USDC").replace("start = 2026-03-01", "start = 2025-12-31")
+        road = world(tmp_path, instance, text, source)
         paid, filled = road.run("ingest_funding", "BTC-USDC"), road.run("ingest_wallet_fills", "BTC-USDC")
+        before = road.lake.read("funding", {"symbol": "BTC-USDC"})
+        history = len(venue.of_kind("funding"))
+        venue.clear()
+        assert road.run("ingest_funding", "BTC-USDC").success
+        assert len(venue.of_kind("funding")) < history  # the last days only
+        assert road.lake.read("funding", {"symbol": "BTC-USDC"}).equals(before)
     assert paid.success, why(paid)
     assert filled.success, why(filled)
     stored = road.lake.read("funding", {"symbol": "BTC-USDC"})

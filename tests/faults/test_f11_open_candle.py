@@ -27,7 +27,7 @@ def test_f11_a_candle_that_is_still_open_waits_for_its_close(
     market: str, road: Roads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariant: max(bar close) <= now - grace, by the venue's clock; the user sees nothing but the account."""
-    for name in ("ALPACA_API_KEY", "ALPACA_SECRET"):
+    for name in ("ALPACA_API_KEY", "ALPACA_API_SECRET"):
         monkeypatch.setenv(name, "any-key-will-do-here")
     symbol, served = data(market)
     venue_name = market.partition(".")[0]
@@ -53,5 +53,7 @@ def test_the_account_counts_the_candle_that_was_served_open(road: Roads) -> None
     with Venue(served, now=OPENED + timedelta(seconds=30)) as venue:
         running = road(venue, minutes("kraken.BTC-USD"))
         assert running.ingest(symbol).success
-        assert "601 rows answered = 600 kept + 0 quarantined + 0 repeats + 1 not yet closed" in running.notes()
+        assert (
+            "601 rows answered = 600 kept + 0 quarantined + 0 repeats + 1 not yet closed" in running.notes()
+        )
         assert OPENED not in running.table("candles", symbol).select(pl.col("open_time")).to_series()

@@ -17,7 +17,7 @@ SERVED = synthetic_candles(START, 1440)
 EVERY = 50
 BROKEN = SERVED.filter(pl.col("open_time").dt.epoch("s") // 60 % EVERY == 0)
 CASES = {
-    "high-low": "high is below",
+    "high-low": "low and high do not enclose open and close",
     "future": "open_time",
     "off-grid": "open_time",
 }

@@ -13,7 +13,7 @@ from tests.venue import Venue, VenueData
 
 pytestmark = pytest.mark.slow
 FIELDS = ("open", "high", "low", "close", "volume")
-BARS, EVERY = 400, 50
+BARS, EVERY = 1440, 50
 
 
 def exact_candles() -> pl.DataFrame:

@@ -40,7 +40,9 @@ def from_archive(venue: Venue, book: str = "incremental_book_L2") -> str:
     )
 
 
-def ingest(road: Road, job: str = "ingest_trades", market: str = "coinbase.BTC-USD") -> dg.ExecuteInProcessResult:
+def ingest(
+    road: Road, job: str = "ingest_trades", market: str = "coinbase.BTC-USD"
+) -> dg.ExecuteInProcessResult:
     """One run of a job of ticks over the day, which must succeed."""
     road.runs.append(road.world.run(job, f"{DAY}|{market}"))
     assert road.runs[-1].success, road.notes()
@@ -67,7 +69,10 @@ def book_rows(seconds: int = 600, levels: int = 20) -> list[Row]:
     """A snapshot, then every second new amounts at the five best levels and, in turns, a better price on one side."""
     rows: list[Row] = []
     for k in range(levels):
-        rows += [(OPEN, True, "bid", 60_000 - k / 2, 1 + k / 8), (OPEN, True, "ask", 60_001 + k / 2, 1 + k / 8)]
+        rows += [
+            (OPEN, True, "bid", 60_000 - k / 2, 1 + k / 8),
+            (OPEN, True, "ask", 60_001 + k / 2, 1 + k / 8),
+        ]
     for n in range(1, seconds):
         at = OPEN + timedelta(seconds=n)
         for k in range(5):
@@ -86,7 +91,9 @@ def l2_file(rows: list[Row], lateness: timedelta = timedelta(milliseconds=5)) ->
     return gzip.compress("\n".join([L2, *lines, ""]).encode(), 6, mtime=0)
 
 
-def trades_file(count: int = 1200, every: timedelta = timedelta(milliseconds=500), start: datetime = OPEN) -> bytes:
+def trades_file(
+    count: int = 1200, every: timedelta = timedelta(milliseconds=500), start: datetime = OPEN
+) -> bytes:
     """A Tardis file of trades with consecutive ids, alternately bought and sold."""
     lines = []
     for n in range(count):

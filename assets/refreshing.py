@@ -1,0 +1,137 @@
+"""Bringing a venue's candles up to date: what is asked for, what is believed, and what is kept of it. No assets here.
+
+How two arrivals of a bar are merged is pipelines/market/bitemporal.py; how a venue is asked is resources/venues.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from assets.tables import add_quarantine, optional
+from pipelines.market.bitemporal import merge, not_before
+from pipelines.market.coverage import expected_opens, missing_spans, still_down
+from pipelines.market.neighbours import FAR, far_from_neighbours
+from pipelines.market.rows import QUARANTINE
+from pipelines.market.schemas import CANDLES, EVIDENCE, FIRST_SEEN, REVISIONS
+from pipelines.market.symbols import Market
+from pipelines.market.timeframes import length_of
+from pipelines.settings import Settings
+from resources.lake import Lake, Receipt
+from resources.sources import Delivery, Incremental
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of one delivery."""
+
+    receipt: Receipt
+    notes: tuple[str, ...]
+    added: int
+    revised: int
+    quarantined: int
+
+
+def refresh(
+    source: Incremental, lake: Lake, settings: Settings, market: Market, timeframe: str, table: str
+) -> Kept:
+    """A venue: ask for what is missing and the newest bars again, merge, and keep first seen, revised and said.
+
+    `candles` is written last: a kill before it leaves pages in the spool, and the next run merges the same again.
+    """
+    keys = {"symbol": market.symbol, "timeframe": timeframe}
+    stored = optional(lake, table, keys, FIRST_SEEN)
+    revisions = optional(lake, f"{table[:-1]}_revisions", keys, REVISIONS)
+    said = optional(lake, f"{table[:-1]}_evidence", keys, EVIDENCE)
+    spans = to_ask(settings, market.symbol, timeframe, stored, said, source.recheck_bars)
+    asked = source.candles_in(market, timeframe, spans, held=not stored.is_empty())
+    delivery = without_far(asked, stored, market, timeframe)
+    known = pl.concat([stored.select(list(REVISIONS)), revisions])
+    merged = merge(stored, revisions, not_before(known, delivery.frame))
+    opens = stored["open_time"], merged.first_seen["open_time"]
+    arrived = still_down(delivery.evidence, said, *opens, timeframe)
+    evidence = (
+        pl.concat([said, not_before(said, arrived, by=None)])
+        .unique(maintain_order=True)
+        .sort("time", "end", "seen_at")
+    )
+    if not evidence.is_empty():
+        lake.replace(f"{table[:-1]}_evidence", evidence, keys)
+    if not merged.revisions.is_empty():
+        lake.replace_months(f"{table[:-1]}_revisions", merged.revisions, keys)
+    refused = add_quarantine(lake, table, f"{market.symbol}.{timeframe}", delivery.quarantine)
+    receipt = lake.replace_months(table, merged.first_seen, keys)
+    source.committed(market, timeframe)
+    return Kept(receipt, delivery.notes, merged.added, merged.revised, refused)
+
+
+def to_ask(
+    settings: Settings,
+    symbol: str,
+    timeframe: str,
+    stored: pl.DataFrame,
+    evidence: pl.DataFrame,
+    recheck_bars: int,
+) -> list[tuple[datetime, datetime]]:
+    """The spans of a symbol's candles that must be asked for: missing ones, and the newest stored bars again.
+
+    While no candle is stored everything is asked for, whatever evidence is: it may be of a run that was killed before
+    its candles were written, whose pages answer the same questions again.
+    """
+    evidence = evidence.clear() if stored.is_empty() else evidence
+    span = settings.universe.expected_span(symbol)
+    expected = expected_opens(span, timeframe, settings.universe.of(symbol).calendar)
+    spans = missing_spans(span, stored, evidence, timeframe, expected)
+    newest = stored["open_time"].max()
+    if not recheck_bars or not isinstance(newest, datetime):
+        return spans
+    length = length_of(timeframe)
+    return merged_spans([*spans, (newest - (recheck_bars - 1) * length, newest + length)])
+
+
+def merged_spans(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """The same time as disjoint spans, ascending; those that touch become one."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans):
+        if joined and start - joined[-1][1] <= timedelta():
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def without_far(delivery: Delivery, stored: pl.DataFrame, market: Market, timeframe: str) -> Delivery:
+    """The delivery without new candles that no stored or delivered one near them agrees with (F27).
+
+    A bar that is asked for alone has no neighbours in its answer; it is judged beside those that are stored.
+    """
+    new = delivery.frame.join(stored, on="open_time", how="anti").select(*CANDLES)
+    both = pl.concat([stored.select(*CANDLES), new]).sort("open_time")
+    far = pl.Series(far_from_neighbours(both, length_of(timeframe)), dtype=pl.Boolean)
+    bad = both.filter(far).join(stored, on="open_time", how="anti").sort("open_time")
+    if bad.is_empty():
+        return delivery
+    reason = f"a price is more than {FAR:.0%} from the median close of its neighbours"
+    text = pl.concat_str([pl.col(name).cast(pl.String) for name in CANDLES], separator=",")
+    aside = bad.select(
+        pl.lit(f"{market} {timeframe}").alias("file"),
+        pl.lit(None, pl.Int64).alias("line"),
+        pl.lit(reason).alias("reason"),
+        text.alias("text"),
+    )
+    gone = delivery.frame.join(bad, on="open_time", how="semi")
+    unknown = gone.select(
+        pl.col("open_time").alias("time"),
+        (pl.col("open_time") + length_of(timeframe)).alias("end"),
+        pl.lit("unknown").alias("kind"),
+        pl.lit(f"what {market.venue} gave for it was quarantined: {reason}").alias("reason"),
+        "seen_at",
+    )
+    said = f"{bad.height:,} candles that {market.venue} gave alone are in the quarantine: {reason}"
+    return replace(
+        delivery,
+        frame=delivery.frame.join(bad, on="open_time", how="anti").sort("open_time"),
+        quarantine=pl.concat([delivery.quarantine.select(*QUARANTINE), aside]),
+        evidence=pl.concat([delivery.evidence, unknown.cast(pl.Schema(EVIDENCE))]).sort("time"),
+        notes=(*delivery.notes, said),
+    )
