@@ -4,6 +4,7 @@ What makes a bar: pipelines/market/assembly.py. What a ledger is: pipelines/mark
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import dagster as dg
@@ -18,7 +19,7 @@ from pipelines.errors import BadData
 from pipelines.market.assembly import Assembly, assemble_told
 from pipelines.market.bars import Quality, quality
 from pipelines.market.coverage import adds_up, coverage, expected_opens, totals
-from pipelines.market.schemas import MINUTE_BARS
+from pipelines.market.schemas import EVIDENCE, MINUTE_BARS
 from pipelines.market.timeframes import GRACE, length_of
 from pipelines.settings import Settings
 from resources.clock import Clock
@@ -101,11 +102,18 @@ def bars_of(lake: Lake, settings: Settings, symbol: str, timeframe: str) -> Asse
     minutes = optional(lake, "minute_bars", {"market": declared.primary}, MINUTE_BARS)
     minutely, _ = told_of(lake, settings, symbol, "1m")
     own_told, notes = told_of(lake, settings, symbol, timeframe)
+    minutely = replace(minutely, evidence=pl.concat([minutely.evidence, outages_of(lake, declared.primary)]))
     found = assemble_told(
         within_own(minutes, "open_time", symbol, settings), minutely, own_told, timeframe, declared.calendar
     )
     inside = pl.col("open_time").is_between(*span, closed="left")
     return Assembly(found.bars.filter(inside), found.evidence, notes)
+
+
+def outages_of(lake: Lake, market: str) -> pl.DataFrame:
+    """EVIDENCE of when the source of a market's ticks was down; what else it said is about its ticks, not its bars."""
+    said = optional(lake, "tick_evidence", {"market": market}, EVIDENCE).select(list(EVIDENCE))
+    return said.filter(pl.col("kind") == "venue-down").unique(maintain_order=True)
 
 
 def ledger_of(

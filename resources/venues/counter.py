@@ -22,7 +22,7 @@ from resources.sources.source import Delivery
 from resources.venues.alpaca_stocks import fetch_stock_candles
 from resources.venues.books import fetch_book
 from resources.venues.candles import fetch_candles
-from resources.venues.exchange import conventions_for, market_of, open_exchange, speaking
+from resources.venues.exchange import conventions_for, open_exchange
 from resources.venues.fills import fetch_fills
 from resources.venues.funding import fetch_funding
 from resources.venues.gate import Gate
@@ -57,7 +57,7 @@ class Counter:
     def transport(self) -> Transport:
         """Requests of this venue, below its limit and in the queue that all processes share."""
         rate = self.settings.requests_per_second or conventions_of(self.settings.id).requests_per_second
-        gate = Gate(self.root / "gates", self.settings.venue)
+        gate = Gate(self.root / "gates", self.settings.venue, self.clock.monotonic)
         return Transport(
             self.settings.venue,
             gate,
@@ -141,27 +141,6 @@ class Counter:
             trades=self._whole_trades(market) if rebuild and self.conventions.trades_per_request else None,
             held=held,
         )
-
-    @property
-    def has_listed(self) -> bool:
-        """Whether the venue's list of markets is here; it is asked for once a process."""
-        return bool(self.exchange.markets)
-
-    def vanished(self, market: Market, again: bool = False) -> bool:
-        """Whether the venue's list no longer names the market; `again`: the list is old, ask for a new one."""
-        if again:
-            with speaking(market.venue):
-                self.exchange.load_markets(True)
-        return self.has_listed and self.settings.name_of(market.symbol) not in self.exchange.markets
-
-    def require_listed(self, market: Market, held: bool) -> None:
-        """Raise VenueRefused, naming the nearest, for a market that the list does not name."""
-        market_of(self.exchange, market.symbol, held)
-
-    def is_inactive(self, market: Market) -> bool:
-        """Whether that list says that the market is not traded any more (F26)."""
-        listed = self.exchange.markets or {}
-        return listed.get(self.settings.name_of(market.symbol), {}).get("active") is False
 
     def committed(self, market: Market, timeframe: str) -> None:
         """The pages of this market and timeframe have become rows of a table."""

@@ -17,6 +17,7 @@ from pipelines.market.venue_settings import Rename
 from pipelines.settings import SymbolSettings, Universe
 from resources.sources.source import Delivery
 from resources.venues.counter import Counter
+from resources.venues.exchange import market_of, speaking
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,33 @@ def candles_of(
     if not mine:
         return Delivery(pl.DataFrame(schema=FIRST_SEEN), notes=said)
     rebuild = str(market) == name.symbol.primary
-    listed = counter.has_listed
+    old_list = bool(counter.exchange.markets)
     try:
         found = counter.candles(market, timeframe, mine, name.symbol.calendar, held=held, rebuild=rebuild)
     except VenueRefused:
-        if not counter.vanished(market, again=listed):
+        if not _is_missing(counter, market, old_list):
             raise
         if not name.ended:
-            counter.require_listed(market, held)
+            market_of(counter.exchange, market.symbol, held)  # raises, naming the nearest
         return _vanished(market, mine, said, now)
-    if name.symbol.delisted is None and counter.is_inactive(market):
+    if name.symbol.delisted is None and _is_inactive(counter, market):
         said = (*said, _inactive(market))
     return replace(found, notes=(*said, *found.notes))
+
+
+def _is_missing(counter: Counter, market: Market, old_list: bool) -> bool:
+    """Whether the venue's list does not name the market; one from before the refusal is asked for anew."""
+    if old_list:
+        with speaking(market.venue):
+            counter.exchange.load_markets(True)
+    listed = counter.exchange.markets
+    return bool(listed) and counter.settings.name_of(market.symbol) not in listed
+
+
+def _is_inactive(counter: Counter, market: Market) -> bool:
+    """Whether the list says that the market is not traded any more (F26)."""
+    listed = counter.exchange.markets or {}
+    return listed.get(counter.settings.name_of(market.symbol), {}).get("active") is False
 
 
 def _vanished(market: Market, spans: Sequence[Span], said: tuple[str, ...], now: datetime) -> Delivery:

@@ -1,14 +1,14 @@
 """The queue before a venue and its incidents, shared by every process of this machine. Nothing waits here.
 
 One small JSON file per venue, replaced as a whole under a lock of the operating system. Times in it are wall-clock
-seconds since the epoch, since processes share no other clock; a step of the wall clock shortens waits rather than
-lengthening them. Who sends, sleeps and speaks is transport.py.
+seconds since the epoch; beside them stands the machine's monotonic clock, so that a wall clock that was set, either
+way, neither shortens a wait nor lengthens it (F23). Who sends, sleeps and speaks is transport.py.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -62,13 +62,18 @@ class _State:
     failures: int = 0
     incident: Incident | None = None
     written: float = 0.0  # when, by the wall clock of then
+    tick: float = 0.0  # and by the monotonic clock, which all processes share until the machine starts anew
 
 
 class Gate:
     """The queue of one venue; cheap to open, safe to share between threads and processes."""
 
-    def __init__(self, folder: Path, venue: str) -> None:
-        """`folder`: where the venue's file lives, made when it is not there."""
+    def __init__(self, folder: Path, venue: str, monotonic: Callable[[], float] | None = None) -> None:
+        """`folder`: where the venue's file lives, made when it is not there.
+
+        `monotonic`: seconds that only rise; without it only a clock that was set back is noticed.
+        """
+        self._monotonic = monotonic
         folder.mkdir(parents=True, exist_ok=True)
         self._file, self._part, self._lock = (folder / f"{venue}.{end}" for end in ("json", "part", "lock"))
 
@@ -93,7 +98,7 @@ class Gate:
 
     def incident(self, now: datetime) -> Incident | None:
         """The incident that forbids asking now."""
-        found = self._read(now.timestamp()).incident
+        found = self._read(now.timestamp(), self._tick()).incident
         return found if found is not None and now.timestamp() < found.until else None
 
     def block(self, now: datetime, sent_at: datetime, kind: Kind, reason: str, wait: float) -> Incident:
@@ -134,7 +139,7 @@ class Gate:
 
     def over(self, now: datetime, sent_at: datetime) -> Incident | None:
         """A request was answered: failures are forgotten, and the incident too, if it was sent after its time."""
-        state = self._read(now.timestamp())
+        state = self._read(now.timestamp(), self._tick())
         if not state.failures and state.incident is None:
             return None
         with self._changing(now.timestamp()) as box:
@@ -145,41 +150,47 @@ class Gate:
 
     @contextmanager
     def _changing(self, moment: float) -> Iterator[list[_State]]:
+        tick = self._tick()  # before the lock is waited for, like the moment
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            before = self._read(moment)
+            before = self._read(moment, tick)
             box = [before]
             yield box
             if box[0] != before:
-                self._write(replace(box[0], written=moment))
+                self._write(replace(box[0], written=moment, tick=tick or 0.0))
         finally:
             os.close(descriptor)
 
-    def _read(self, moment: float) -> _State:
+    def _tick(self) -> float | None:
+        return self._monotonic() if self._monotonic else None
+
+    def _read(self, moment: float, tick: float | None) -> _State:
         try:
             kept = json.loads(self._file.read_bytes())
             incident = kept["incident"] and Incident(
                 **{**kept["incident"], "kind": Kind(kept["incident"]["kind"])}
             )
-            state = _State(float(kept["next_slot"]), int(kept["failures"]), incident, float(kept["written"]))
+            at = (float(kept[name]) for name in ("written", "tick"))
+            state = _State(float(kept["next_slot"]), int(kept["failures"]), incident, *at)
         except FileNotFoundError:
             return _State()
         except (ValueError, KeyError, TypeError):
             return _State()  # a file that lost its content with the power says nothing: start afresh
-        return _after_clock_step(state, moment)
+        return _after_clock_step(state, moment, tick)
 
     def _write(self, state: _State) -> None:
         self._part.write_text(json.dumps(asdict(state)), encoding="utf-8")
         self._part.replace(self._file)
 
 
-def _after_clock_step(state: _State, moment: float) -> _State:
-    """The state as it would be if the wall clock had never been set back."""
-    step = state.written - moment
-    if step <= TOLERANCE:
+def _after_clock_step(state: _State, moment: float, tick: float | None) -> _State:
+    """The state as it would be if the wall clock had never been set."""
+    elapsed = tick - state.tick if tick and state.tick and tick >= state.tick else None
+    step = moment - state.written - elapsed if elapsed is not None else min(moment - state.written, 0.0)
+    if abs(step) <= TOLERANCE or not state.written:
         return state
     found = state.incident
     if found is not None:
-        found = replace(found, set_at=found.set_at - step, until=found.until - step, since=found.since - step)
-    return replace(state, incident=found, next_slot=state.next_slot - step, written=moment)
+        found = replace(found, set_at=found.set_at + step, until=found.until + step, since=found.since + step)
+    return replace(state, incident=found, next_slot=state.next_slot + step, written=state.written + step)

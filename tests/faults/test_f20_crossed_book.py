@@ -65,7 +65,7 @@ def test_f20_no_crossed_book_is_used(locked: bool, road: Roads) -> None:
     assert book.height > 500
     assert crossed(book) == 0
     spread = running.table("bars", SYMBOL)["bid_ask_spread"].drop_nulls()
-    assert len(spread) == 10
+    assert len(spread) == 9, "the first minute has no book before it"
     assert (spread > 0).all()
 
 
@@ -90,7 +90,7 @@ def test_crossed_snapshots_of_a_file_are_counted_and_left_out_of_every_aggregate
     )
     assert sentence == f"{counts} (10.000%)."
     bars = running.table("bars", SYMBOL).filter(pl.col("book_seconds") > 0)
-    assert bars["crossed"].sum() == 60
+    assert bars["crossed"].to_list() == [6] * 9, "of the first minute the book is not known"
     assert (bars["bid_ask_spread"].drop_nulls() > 0).all()
     assert bars["bid_ask_spread"].drop_nulls().len() > 0
 
@@ -128,5 +128,5 @@ def test_a_crossed_answer_is_asked_for_again_with_patience_and_never_kept(
         times = [seen.wall for seen in venue.of_kind("book", "coinbase")]
         assert len(times) == asked
         assert fault.played
-        pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        pauses = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)]
         assert all(pause >= 0.5 * 2**turn * 0.95 for turn, pause in enumerate(pauses)), pauses

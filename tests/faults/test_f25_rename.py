@@ -93,7 +93,7 @@ def test_joined_with_a_ratio_the_two_are_one_history_and_apart_again_without(
     run = joined.build("A-USD")
     assert run.success, joined.notes("bars")
     assert joined.notes("bars") == (
-        "1380 candles of EOS-USD before 2026-03-02 were joined to 1440 of A-USD from then on, prices divided by 4"
+        "- 1380 candles of EOS-USD before 2026-03-02 were joined to 1440 of A-USD from then on, prices divided by 4"
     )
     bars = joined.table("bars", "A-USD").filter(pl.col("origin") == "candle")
     old = bars.filter(pl.col("open_time") < ENDED)

@@ -39,7 +39,10 @@ def _snapshots(tape: Tape, at: int) -> list[Line]:
             data, book = json.loads(line.message)["data"], books[line.symbol]
             if data["u"] > book["id"]:
                 _apply(book, data)
-    return [Line(at, _framed(symbol, book), "depthSnapshot", symbol) for symbol, book in books.items()]
+    return [
+        Line(at, _framed(symbol, book, at // 10**6), "depthSnapshot", symbol)
+        for symbol, book in books.items()
+    ]
 
 
 def _apply(book: dict[str, Any], data: dict[str, Any]) -> None:
@@ -52,10 +55,10 @@ def _apply(book: dict[str, Any], data: dict[str, Any]) -> None:
                 book[side][price] = amount
 
 
-def _framed(symbol: str, book: dict[str, Any]) -> bytes:
+def _framed(symbol: str, book: dict[str, Any], ms: int) -> bytes:
     bids = sorted(book["b"].items(), key=lambda level: -float(level[0]))[:LEVELS]
     asks = sorted(book["a"].items(), key=lambda level: float(level[0]))[:LEVELS]
-    data = {"lastUpdateId": book["id"], "bids": bids, "asks": asks}
+    data = {"lastUpdateId": book["id"], "E": ms, "T": ms, "bids": bids, "asks": asks}
     return json.dumps(
         {"stream": f"{symbol}@depthSnapshot", "generated": True, "data": data}, separators=(",", ":")
     ).encode()

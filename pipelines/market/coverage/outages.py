@@ -52,7 +52,9 @@ def _windows(
     return found
 
 
-def _cut(row: tuple[datetime, datetime, str, str, datetime], windows: list[tuple[int, int]]) -> list[tuple[object, ...]]:
+def _cut(
+    row: tuple[datetime, datetime, str, str, datetime], windows: list[tuple[int, int]]
+) -> list[tuple[object, ...]]:
     """One row of evidence in pieces: those inside a window are venue-down."""
     start, end, kind, reason, seen_at = row
     if kind != EMPTY:

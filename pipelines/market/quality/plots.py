@@ -10,9 +10,10 @@ import polars as pl
 
 from pipelines.market.coverage import KINDS, listed
 from pipelines.market.quality.outliers import judged
+from pipelines.market.timeframes import length_of
 
 COLOURS = {"present": "#0f6fde", "verified-empty": "#8fc1ff", "unknown": "#d1495b", "venue-down": "#e8a33d"}
-POINTS, BINS = 1500, 60
+POINTS, BINS, BREAKS = 1500, 60, 300
 QUIET = "#8a94a6"
 
 
@@ -75,15 +76,15 @@ def delays(counted: pl.DataFrame, element: str) -> str:
     plot.add_bar(
         x=((edges[1:] + edges[:-1]) / 2).tolist(), y=counts.tolist(), marker={"color": COLOURS["present"]}
     )
-    plot.add_vline(x=0, line={"color": QUIET, "dash": "dot"})
+    if edges[0] <= 0 <= edges[-1]:  # drawn elsewhere it would squeeze the bars into a line
+        plot.add_vline(x=0, line={"color": QUIET, "dash": "dot"})
     plot.update_layout(bargap=0)
     return _html(plot, element)
 
 
 def closes(bars: pl.DataFrame, second: pl.DataFrame, timeframe: str, limit: float, element: str) -> str:
-    """The close, thinned to at most POINTS, with every outlier marked on it."""
-    every = max(1, -(-bars.height // POINTS))
-    thin = bars.select("open_time", "close").gather_every(every)
+    """The close, thinned to at most POINTS, with every outlier marked on it; the line breaks where nothing is known."""
+    thin = broken(bars.select("open_time", "close"), timeframe)
     bad = judged(bars, second, timeframe, limit).filter("outlier").head(POINTS)
     plot = _figure("close, quote units", "", 320)
     plot.add_scatter(
@@ -100,6 +101,24 @@ def closes(bars: pl.DataFrame, second: pl.DataFrame, timeframe: str, limit: floa
         marker={"color": COLOURS["unknown"], "size": 9, "symbol": "x"},
     )
     return _html(plot, element)
+
+
+def broken(series: pl.DataFrame, timeframe: str) -> pl.DataFrame:
+    """Each unbroken run of `open_time` and another column thinned, with a null row between two runs.
+
+    Of more than BREAKS holes the longest are breaks; the others could not be seen.
+    """
+    every = max(1, -(-series.height // POINTS))
+    length = length_of(timeframe)
+    steps = series["open_time"].diff().drop_nulls()
+    holes = steps.filter(steps > length)
+    seen = length if len(holes) <= BREAKS else holes.top_k(BREAKS).min()
+    run = (pl.col("open_time").diff() > seen).fill_null(value=False).cum_sum().alias("run")
+    place = pl.int_range(pl.len()).over("run")
+    thin = series.with_columns(run).filter((place % every == 0) | (place == pl.len().over("run") - 1))
+    last = thin.group_by("run", maintain_order=True).last()
+    breaks = last.with_columns(pl.col("open_time") + length, pl.exclude("run", "open_time") * None).head(-1)
+    return pl.concat([thin, breaks.select(thin.columns)]).sort("open_time", maintain_order=True).drop("run")
 
 
 def _figure(y: str, x: str, height: int) -> Any:

@@ -115,3 +115,26 @@ def test_failures_are_counted_until_an_answer(tmp_path: Path) -> None:
     assert [gate.failed(START) for _ in range(3)] == [1, 2, 3]
     gate.over(START + SECOND, START)
     assert gate.failed(START) == 1
+
+
+@pytest.mark.parametrize("step", [11_520, 60, -60, -11_520])
+def test_a_wait_follows_the_monotonic_clock_whichever_way_the_wall_clock_is_set(
+    tmp_path: Path, step: int
+) -> None:
+    ticks = [1000.0]
+    one, two = (Gate(tmp_path, "kraken", lambda: ticks[0]) for _ in range(2))
+    one.block(START, START, Kind.LIMITED, "is rate-limiting us", 30)
+    ticks[0] += 10.0
+    now = START + (10 + step) * SECOND
+    turn = two.take(now, 1.0, 5.0)
+    assert turn.wait == pytest.approx(20)
+    assert turn.incident is not None
+    ticks[0] += 20.5
+    assert two.take(now + 20.5 * SECOND, 1.0, 5.0).incident is None
+
+
+def test_a_machine_that_started_anew_has_another_monotonic_clock(tmp_path: Path) -> None:
+    Gate(tmp_path, "kraken", lambda: 90_000.0).block(START, START, Kind.LIMITED, "is rate-limiting us", 30)
+    anew = Gate(tmp_path, "kraken", lambda: 12.0)
+    assert anew.take(START + 10 * SECOND, 1.0, 5.0).wait == pytest.approx(20)
+    assert anew.take(START - 3600 * SECOND, 1.0, 5.0).wait <= 30

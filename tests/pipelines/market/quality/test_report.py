@@ -1,12 +1,13 @@
 """The page of a symbol and timeframe: it holds every finding and plot, needs no network, and stays small."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from pipelines.market.coverage import coverage
 from pipelines.market.quality import Inputs, QualityLimits, add_delays, findings, tick_day
-from pipelines.market.quality.plots import daily_shares
+from pipelines.market.quality.plots import broken, daily_shares
 from pipelines.market.quality.report import report, sparkline
 from pipelines.market.schemas import BARS, COVERAGE, ORDER_BOOK
 from tests.pipelines.market.quality.faulty import DAY, SAID, at, books, candles, inputs, put, trades
@@ -86,3 +87,20 @@ def test_nothing_at_all_makes_a_page_too() -> None:
     assert "no bar is known" in page(empty)
     row, _ = tick_day(DAY, trades([]), pl.DataFrame(schema=ORDER_BOOK))
     assert row["id_range"].to_list() == [0]
+
+
+def test_the_line_of_closes_breaks_at_every_hole_and_keeps_the_ends_of_every_run() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    minutes = [*range(3000), *range(4000, 4005), *range(9000, 9001)]
+    times = [start + timedelta(minutes=n) for n in minutes]
+    thin = broken(pl.DataFrame({"open_time": times, "close": [float(n) for n in minutes]}), "1m")
+    assert thin.height < 1600
+    held = [None if value is None else int(value) for value in thin["close"]]
+    assert held[-7:] == [2999, None, 4000, 4003, 4004, None, 9000]
+    assert held.count(None) == 2
+
+
+def test_countless_holes_make_no_countless_points() -> None:
+    times = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=2 * n) for n in range(20_000)]
+    thin = broken(pl.DataFrame({"open_time": times, "close": [1.0] * 20_000}), "1m")
+    assert thin.height < 2_000
