@@ -6,6 +6,7 @@ last one, is left out, and is said to be.
 
 import io
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pipelines.errors import MissingData
 from pipelines.market.schemas import ORDER_BOOK
 from pipelines.market.symbols import Market
 from resources.sources.source import Delivery
+from resources.venues.books import require_book
 
 ENDING = ".jsonl"
 
@@ -58,6 +60,14 @@ class RecordedBooks:
         )
         notes = ("a snapshot torn by a crash was left out",) if any(torn) else ()
         return Delivery(frame.select(list(ORDER_BOOK)).unique(maintain_order=True).sort("time"), notes=notes)
+
+    def with_one_more(self, market: Market, day: date, snapshot: Delivery) -> Delivery:
+        """A day with a snapshot of now, and what was refused on the way to it; raises BadAnswer when there is none."""
+        self.add(market, snapshot)
+        if snapshot.frame.is_empty() and not self._path(market, day).is_file():
+            require_book(snapshot, market)
+        kept = self.of(market, day)
+        return replace(kept, quarantine=snapshot.quarantine, notes=(*snapshot.notes, *kept.notes))
 
     def days(self, market: Market) -> list[date]:
         """Days with a snapshot, ascending."""

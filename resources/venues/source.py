@@ -87,7 +87,7 @@ class VenueSource:
         if self._archive is not None and self._archive.holds(market):
             return self._archive.order_book(market, day)
         if day == self.clock.now().date():
-            self._books.add(market, self._counter(market).book(market))
+            return self._books.with_one_more(market, day, self._counter(market).book(market))
         return self._books.of(market, day)
 
     def funding(self, symbol: str, start: datetime, end: datetime) -> pl.DataFrame | None:

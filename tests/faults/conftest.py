@@ -1,4 +1,4 @@
-"""One road from a venue to features for every fault test: the real client, the real assets, a lake in a temporary folder."""
+"""One road from a venue to features for every fault test: real client, real assets, a lake in a temporary folder."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta

@@ -13,7 +13,7 @@ CANDLES = synthetic_candles(START, 1440)
 
 
 def test_f13_a_minute_without_trades_is_an_empty_bar_and_an_unknown_one_is_none(road: Roads) -> None:
-    """Invariant: filled bars never carry volume, and no label spans an unknown gap; the share of filled bars is said."""
+    """Invariant: filled bars never carry volume, no label spans an unknown gap; the share of filled bars is said."""
     with Venue(VenueData(candles={("coinbase", "BTC-USD", "1m"): CANDLES}), now=NOW) as venue:
         venue.play("F13", every=7)
         running = road(venue, minutes("coinbase.BTC-USD"))

@@ -31,7 +31,8 @@ def no_sample_crosses(samples: pl.DataFrame, bars: int) -> None:
     before = samples.filter(pl.col("known_until") <= GAP[0]).height
     after = samples.filter(begin >= GAP[1]).height
     assert crossing.is_empty()
-    assert before > 20 and after > 20
+    assert before > 20
+    assert after > 20
     assert before + after == samples.height
     assert samples["y"].abs().max() < 0.1, "the jump of 40 % is in no label"  # type: ignore[operator]
 

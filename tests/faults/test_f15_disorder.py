@@ -34,7 +34,8 @@ def test_f15_ids_strictly_increase_whatever_the_order_of_arrival(name: str, how:
         how == "order"
     )
     passed, sentence = finding(built, "trade_ids")
-    assert passed and "0 ids repeat or run backwards" in sentence
+    assert passed
+    assert "0 ids repeat or run backwards" in sentence
 
 
 def test_the_order_of_arrival_changes_no_bar(road: Roads) -> None:

@@ -1,4 +1,4 @@
-"""F17: trades that never came, from an exchange and in a daily dump. Their ids give them away, and so do the candles."""
+"""F17: trades that never came, from an exchange and in a daily dump. Their ids show it, and so do the candles."""
 
 from datetime import timedelta
 
@@ -49,7 +49,8 @@ def test_f17_a_bar_agrees_with_the_exchanges_candle_or_is_flagged(road: Roads) -
         assert "100 % of the trade ids came, 0 are missing" in running.notes("trades")
         whole = running.build()
         assert flagged(running, finding(whole, "ticks_match_candles")[1]) == 0
-        assert finding(whole, "trade_ids")[0] and finding(whole, "ticks_match_candles")[0]
+        assert finding(whole, "trade_ids")[0]
+        assert finding(whole, "ticks_match_candles")[0]
         venue.play("F17", every=10)
         ingest(running)
         assert "90.02 % of the trade ids came, 575 are missing" in running.notes("trades")

@@ -1,4 +1,4 @@
-"""F19: updates of a book are missing and a new snapshot follows. In between the book is unknown, and nothing reads it."""
+"""F19: updates of a book are missing and a new snapshot follows. In between it is unknown, and nothing reads it."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

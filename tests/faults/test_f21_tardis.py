@@ -1,5 +1,6 @@
-"""F21: what is peculiar to the tick archive: groups of one local time, snapshots in mid-file, outages, its own symbols."""
+"""F21: what is peculiar to the tick archive: groups of one local time, snapshots in mid-file, outages."""
 
+import gzip
 from datetime import timedelta
 from pathlib import Path
 
@@ -147,8 +148,6 @@ def _kept(running: Road) -> list[Path]:
 
 
 def _joined(first: bytes, second: bytes) -> bytes:
-    import gzip
-
     head, *rows = gzip.decompress(first).decode().splitlines()
     more = gzip.decompress(second).decode().splitlines()[1:]
     numbered = [

@@ -5,8 +5,10 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.venue.data import VenueData
 from tests.venue.guess import read_folder
 from tests.venue.server import Venue
+from tests.venue.whole_settings import clock_of, whole_settings
 
 
 def main() -> None:
@@ -17,22 +19,36 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument(
-        "--now", type=datetime.fromisoformat, help="the venue's frozen clock; this machine's if left out"
+        "--now",
+        help="the venue's frozen clock, or `live`; left out, just after the newest bar of an old folder",
     )
     parser.add_argument("--no-trades", action="store_true", help="do not derive trades from candles")
     args = parser.parse_args()
-    now = args.now.replace(tzinfo=UTC) if args.now and args.now.tzinfo is None else args.now
+    data = read_folder(args.data, derive_trades=not args.no_trades)
+    now = _clock(args.now, data)
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread starts: they wait for sigwait below
-    with Venue(read_folder(args.data, derive_trades=not args.no_trades), now, port=args.port) as venue:
+    with Venue(data, now, port=args.port) as venue:
         print(
             "# Every client of these settings asks",
             venue.url,
             "and nobody else. Keys: anything but empty, e.g.",
         )
         print("# TARDIS_API_KEY=test ALPACA_API_KEY=test ALPACA_API_SECRET=test")
-        print(venue.settings(), flush=True)
+        print(
+            f"# The venue's clock {f'stands at {now:%Y-%m-%d %H:%M:%S} UTC' if now else 'is live'} (--now)."
+        )
+        print(whole_settings(venue.url, data), flush=True)
         signal.sigwait(ends)
+
+
+def _clock(asked: str | None, data: VenueData) -> datetime | None:
+    if asked is None:
+        return clock_of(data)
+    if asked == "live":
+        return None
+    moment = datetime.fromisoformat(asked)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Outages that a venue's later silence must not turn into a quiet market (F4). Which evidence holds is statements.py."""
+"""Outages that a venue's later silence must not turn into a quiet market (F4). Which evidence holds: statements.py."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pipelines.market.coverage.statements import DOWN, EMPTY
 from pipelines.market.schemas import EVIDENCE, UTC_US
 from pipelines.market.timeframes import length_of
-
 
 REASON = "the venue was down when it was asked first, and has given no candle of it since"
 

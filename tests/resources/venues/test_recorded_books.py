@@ -1,4 +1,4 @@
-"""Snapshots recorded here: they come back as they were, a torn line is left out and said, a day without any is refused."""
+"""Snapshots recorded here: they come back as they were, a torn line is left out and said, a day without is refused."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
