@@ -19,7 +19,7 @@ from pipelines.market.tardis.stream import parse
 
 
 def parse_trades(raw: bytes | Iterable[bytes], file: str, window: tuple[datetime, datetime]) -> Parsed:
-    """TRADES of a Tardis `trades` CSV, whole or in pieces, whose venue time lies in [start, end) of `window` (end ≤ now).
+    """TRADES of a Tardis `trades` CSV, whole or in pieces, with a venue time in [start, end) of `window` (end ≤ now).
 
     `id` is null in every row when fewer than half of the ids are whole numbers: the venue has none, and the
     caller numbers the rows by arrival. Raises BadData for an empty file or a missing column.
