@@ -21,6 +21,8 @@ from pipelines.market.text_table import LINE
 from pipelines.market.timeframes import GRACE, length_of
 from pipelines.market.venues import TABLE, Conventions
 
+CONTRADICTED = "the same answer gives this open_time other values too, and nobody can say which are right"
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -77,7 +79,8 @@ def read_candles(
     """The rows of one answer, judged: `source` names the answer in the quarantine, lines count from 1.
 
     A row is quarantined when it is no candle, breaks candle_rules, has a number too long for float64, lies
-    further from the span asked for than the venue's habit allows, or contradicts its own close stamp.
+    further from the span asked for than the venue's habit allows, contradicts its own close stamp, or another row
+    of the same answer: of two values of one bar neither is believed, and the bar is asked for again.
     """
     table = candle_table(rows, conventions.venue, lines_before)
     length = length_of(timeframe)
@@ -115,7 +118,8 @@ def _rules_of_the_answer(
         (
             (time >= asked[0] - room) & upper,
             f"open_time is outside the span asked for, {asked[0]:%Y-%m-%d %H:%M} to {asked[1]:%Y-%m-%d %H:%M}",
-        )
+        ),
+        (pl.struct(*CANDLES).n_unique().over("open_time") == 1, CONTRADICTED),
     ]
     if conventions.venue == "hyperliquid":
         micros = length // timedelta(microseconds=1)

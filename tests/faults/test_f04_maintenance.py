@@ -29,9 +29,11 @@ def test_f04_maintenance_is_a_hole_and_never_a_quiet_market(
     traded = CANDLES.filter(~pl.col("open_time").is_between(DOWN, UP, closed="left"))
     served = {("coinbase", symbol, "1m"): traded for symbol in SYMBOLS}
     with Venue(VenueData(candles=served), now=DOWN + timedelta(seconds=30)) as venue:
-        running = road(venue, minutes(*(f"coinbase.{symbol}" for symbol in SYMBOLS)))
+        markets = minutes(*(f"coinbase.{symbol}" for symbol in SYMBOLS))
+        running = road(venue, markets)
         assert running.ingest().success, running.notes()
         venue.now = UP + timedelta(seconds=30)
+        running = road(venue, markets)  # another process, hours later: it measures the venue's clock anew
         venue.play("F4", venue="coinbase")
         venue.clear()
         assert running.ingest().success, running.notes()
@@ -45,6 +47,7 @@ def test_f04_maintenance_is_a_hole_and_never_a_quiet_market(
         assert running.totals()["verified-empty"] == 0
         venue.stop_faults()
         venue.now = NOW
+        running = road(venue, markets)
         time.sleep(1.1)  # the venue is left alone for so long
         assert running.ingest().success, running.notes()
         assert running.build().success, running.notes()
