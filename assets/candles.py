@@ -6,6 +6,7 @@ import polars as pl
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.refreshing import Kept, refresh
+from assets.repairing import forget_former, repair
 from assets.tables import KINDS, keep_quarantine
 from pipelines.errors import MissingData, VenueError
 from pipelines.market.aliases import delisting
@@ -41,11 +42,12 @@ def _candles(p: Partitions) -> dg.AssetsDefinition:
         keys = dimensions(context.partition_key)
         kept = ingest(source, lake, settings, keys["symbol"], keys["timeframe"])
         second = ingest_second(source, lake, settings, keys["symbol"], keys["timeframe"])
+        repaired = repair(lake, settings, keys["symbol"], keys["timeframe"])
         ended = settings.universe.of(keys["symbol"]).delisted
         told = () if ended is None else (delisting(keys["symbol"], ended),)
         return written(
-            kept.receipt,
-            (*told, *kept.notes, *second),
+            lake.fingerprint("candles", keys) if repaired else kept.receipt,
+            (*told, *kept.notes, *second, *repaired),
             added=kept.added,
             revised=kept.revised,
             quarantined=kept.quarantined,
@@ -72,6 +74,7 @@ def ingest_second(
     market = settings.universe.second(symbol)
     if market is None:
         return ()
+    former = forget_former(lake, market, timeframe)
     try:
         if isinstance(source, Incremental):
             kept = refresh(source, lake, settings, market, timeframe, "second_candles")
@@ -81,8 +84,8 @@ def ingest_second(
                 return (f"second market {market} has no {timeframe} candles in the source",)
             kept = _replace(lake, delivery, market, timeframe, "second_candles")
     except (VenueError, MissingData) as error:
-        return (f"second market {market} was not read: {error}",)
-    return tuple(f"second market {market}: {note}" for note in kept.notes)
+        return (*former, f"second market {market} was not read: {error}")
+    return (*former, *(f"second market {market}: {note}" for note in kept.notes))
 
 
 def _replace(lake: Lake, delivery: Delivery, market: Market, timeframe: str, table: str) -> Kept:

@@ -16,7 +16,7 @@ from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
 from pipelines.errors import BadData, MissingData, NotEnoughEvidence
 from pipelines.evaluation.report_style import STYLE
-from pipelines.market.coverage import Share, require_known, totals
+from pipelines.market.coverage import Share, known_bars, require_known, totals
 from pipelines.market.quality import (
     BLOCKING,
     DELAYS,
@@ -27,6 +27,7 @@ from pipelines.market.quality import (
     add_delays,
     as_table,
     findings,
+    from_table,
     tick_day,
 )
 from pipelines.market.quality.report import report, sparkline
@@ -74,14 +75,18 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         reports: dg.ResourceParam[Reports],
     ) -> Iterator[dg.MaterializeResult]:
         keys, limits = dimensions(context.partition_key), settings.quality
+        looked_at = lake.fingerprint(
+            "bars", keys
+        ).sha256  # before the bars are read: newer ones were not judged
         inputs = inputs_of(lake, settings, keys["symbol"], keys["timeframe"])
         found = findings(inputs, limits)
         path = reports.folder / "data_quality" / f"{keys['symbol']}_{keys['timeframe']}.html"
         page = report(inputs, found, limits, STYLE, f"{clock.now():%Y-%m-%d %H:%M} UTC")
         durable.make_folder(path.parent)
         durable.replace(path, page.encode())
+        judged = as_table(found).with_columns(bars_sha256=pl.lit(looked_at))
         yield written(
-            lake.replace("data_quality", as_table(found), keys),
+            lake.replace("data_quality", judged, keys),
             checks=[_check(one) for one in found],
             report=dg.MetadataValue.path(str(path.resolve())),
             findings=table([_row(one) for one in found]),
@@ -144,7 +149,29 @@ def require_trainable(lake: Lake, settings: Settings, symbol: str, timeframe: st
         )
     limits = settings.quality
     ledger, waived = lake.read("coverage", keys), limits.waived_spans(symbol, timeframe)
+    known, rows = known_bars(ledger), lake.row_count("bars", keys)
+    if known != rows:
+        raise MissingData(
+            f"bars of {symbol} {timeframe} are {rows:,} rows and their coverage ledger knows {known:,}: expected "
+            "those of one run, found a run that was stopped between the two; materialize `bars` again."
+        )
     return require_known(ledger, limits.unknown_share, f"{symbol} {timeframe}", waived)
+
+
+def require_judged(lake: Lake, keys: dict[str, str]) -> None:
+    """Raise unless the stored bars were judged as they are now, and no blocking finding was red.
+
+    MissingData when the findings are of other bars or there are none; NotEnoughEvidence or BadData as refuse_blocked.
+    """
+    partition, now = "|".join(keys.values()), lake.fingerprint("bars", keys).sha256
+    stored = lake.read("data_quality", keys) if lake.exists("data_quality", keys) else None
+    if stored is None or "bars_sha256" not in stored.columns or stored["bars_sha256"][0] != now:
+        found = "none" if stored is None else "those of other bars"
+        raise MissingData(
+            f"bars of {partition} were not judged: expected findings of `data_quality` about these very bars, found "
+            f"{found}; materialize `data_quality` first."
+        )
+    refuse_blocked(from_table(stored), partition)
 
 
 def refuse_blocked(found: Sequence[Finding], partition: str) -> None:

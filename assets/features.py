@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.automation import when_inputs_are_judged
+from assets.data_quality import require_judged
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
@@ -46,6 +47,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         keys = dimensions(context.partition_key)
+        require_judged(lake, keys)
         bars = lake.read("bars", keys)
         funding = optional(lake, "funding", {"symbol": keys["symbol"]}, FUNDING)
         frame = compute(bars, keys["timeframe"], wanted(funding), funding=funding)

@@ -8,7 +8,7 @@ import polars as pl
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions
 from assets.tables import KINDS, optional
-from pipelines.errors import MissingData
+from pipelines.errors import BadSettings, MissingData
 from pipelines.market.native.funding_notes import funding_notes
 from pipelines.market.schemas import FUNDING
 from pipelines.settings import Settings
@@ -18,6 +18,8 @@ from resources.sources import Incremental, Source
 GROUP = "market"
 OVERLAP = timedelta(days=2)
 """Asked again before what is new: the period of a payment is told by its neighbours."""
+KEPT = {**FUNDING, "market": pl.String}
+"""A venue's payments as they are stored: with the market that settled them."""
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -37,25 +39,53 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult:
         symbol = context.partition_key
-        frame = refreshed(source, lake, symbol, *settings.universe.span)
+        primary = str(settings.universe.primary(symbol))
+        frame = refreshed(source, lake, symbol, primary, *settings.universe.span)
         return written(lake.replace("funding", frame, {"symbol": symbol}), funding_notes(frame))
 
     return [funding]
 
 
-def refreshed(source: Source, lake: Lake, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:
+def refreshed(
+    source: Source, lake: Lake, symbol: str, market: str, start: datetime, end: datetime
+) -> pl.DataFrame:
     """FUNDING of [start, end): all of a local source; of a venue what is stored and what came before or after it.
 
-    A stored payment stays as it is. Raises MissingData when the source has no funding of the symbol.
+    A venue's rows are KEPT, and a stored payment stays as it is. Raises MissingData when the source has no funding of
+    the symbol, BadSettings when what is stored was settled on another market than `market`.
     """
-    stored = optional(lake, "funding", {"symbol": symbol}, FUNDING)
-    if not isinstance(source, Incremental) or stored.is_empty():
+    if not isinstance(source, Incremental):
         return _asked(source, symbol, start, end)
-    first, last = stored["time"][0], stored["time"][-1]
-    new = [_asked(source, symbol, max(start, last - OVERLAP), end).filter(pl.col("time") > last)]
-    if start < first - OVERLAP:
-        new.insert(0, _asked(source, symbol, start, first + OVERLAP).filter(pl.col("time") < first))
-    return pl.concat([stored, *new]).sort("time")
+    stored = _of_market(optional(lake, "funding", {"symbol": symbol}, KEPT), symbol, market)
+    new = [_asked(source, symbol, *span) for span in _missing(stored["time"], start, end)]
+    rows = pl.concat([pl.DataFrame(schema=FUNDING), *new]).unique("time", keep="last")
+    if not stored.is_empty():  # a stored payment's period was told by its neighbours: none is put between two
+        rows = rows.filter(~pl.col("time").is_between(stored["time"][0], stored["time"][-1]))
+    return pl.concat([stored, rows.with_columns(market=pl.lit(market))]).sort("time")
+
+
+def _missing(stored: pl.Series, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """What of [start, end) is asked for; nothing when the universe ends before what is stored does."""
+    if stored.is_empty():
+        return [(start, end)]
+    first, last = stored[0], stored[-1]
+    before = [(start, first + OVERLAP)] if start < first - OVERLAP else []
+    after = max(start, last - OVERLAP)
+    return [*before, (after, end)] if after < end else before
+
+
+def _of_market(stored: pl.DataFrame, symbol: str, market: str) -> pl.DataFrame:
+    """Stored rows as KEPT; those written before the market was kept are taken for this one's."""
+    if "market" not in stored.columns:
+        stored = stored.with_columns(market=pl.lit(None, pl.String))
+    others = stored["market"].drop_nulls().unique().sort()
+    if (others != market).any():
+        raise BadSettings(
+            f"{symbol}: stored funding is of {others.filter(others != market)[0]}, expected it as the primary market, "
+            f"found {market}: rates of two markets are never spliced; give {market} a symbol of its own or delete the "
+            f"partition {symbol} of the table funding."
+        )
+    return stored.with_columns(pl.col("market").fill_null(market)).select(list(KEPT))
 
 
 def _asked(source: Source, symbol: str, start: datetime, end: datetime) -> pl.DataFrame:

@@ -8,8 +8,10 @@ import polars as pl
 from assets.tables import optional
 from pipelines.market.aliases import own_span
 from pipelines.market.assembly import Told
+from pipelines.market.bitemporal import require_one_market
 from pipelines.market.histories import evidence_of, history
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
+from pipelines.market.second_market import only_of
 from pipelines.settings import Settings
 from resources.lake import Lake
 
@@ -21,15 +23,21 @@ def told_of(lake: Lake, settings: Settings, symbol: str, timeframe: str) -> tupl
     def stored(table: str, schema: dict[str, pl.DataType | type[pl.DataType]], name: str) -> pl.DataFrame:
         return optional(lake, table, {"symbol": name, "timeframe": timeframe}, schema).select(list(schema))
 
-    candles, notes = history(symbol, renames, lambda name: stored("candles", FIRST_SEEN, name))
-    second, _ = history(symbol, renames, lambda name: stored("second_candles", FIRST_SEEN, name))
+    def own(name: str) -> pl.DataFrame:
+        declared = settings.universe.of(name)
+        found = stored("candles", FIRST_SEEN, name)
+        received = found.filter(pl.col("seen_at").is_not_null())  # of files the file is the record
+        require_one_market(received, declared.primary, f"{name} {timeframe}")
+        return only_of(found, declared.second)
+
+    candles, notes = history(symbol, renames, own)
     evidence = evidence_of(
         symbol,
         renames,
         lambda name: stored("candle_evidence", EVIDENCE, name),
         settings.universe.expected_span(symbol),
     )
-    return Told(candles, evidence, second), notes
+    return Told(candles, evidence), notes
 
 
 def within_own(table: pl.DataFrame, time: str, symbol: str, settings: Settings) -> pl.DataFrame:

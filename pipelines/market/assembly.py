@@ -1,20 +1,17 @@
-"""Which evidence makes a bar: ticks of whole minutes, then the venue's candle, then a second market's, else no row.
+"""Which evidence makes a bar: ticks of whole minutes, then what stands in the candle table, else no row.
 
-Aggregation is bars/, whether a second market may speak is repair.py, what is known at all is coverage/.
+Aggregation is bars/, filling holes of the candle table is second_market.py, what is known at all is coverage/.
 """
 
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from pipelines.errors import MissingData
 from pipelines.market.bars import from_candles, longer, one_minute
 from pipelines.market.calendars import ALWAYS
-from pipelines.market.coverage import coverage, expected_opens, span_of, spoken
-from pipelines.market.coverage.statements import EMPTY, UNKNOWN
-from pipelines.market.repair import fill_from_second
-from pipelines.market.schemas import BARS, EVIDENCE, FIRST_SEEN, UTC_US
+from pipelines.market.coverage import verified_empty
+from pipelines.market.schemas import BARS, EVIDENCE
 
 
 def _none(schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
@@ -25,9 +22,8 @@ def _none(schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
 class Told:
     """What sources say about the bars of one symbol and timeframe."""
 
-    candles: pl.DataFrame  # CANDLES or FIRST_SEEN
+    candles: pl.DataFrame  # CANDLES or FIRST_SEEN, holes filled as second_market.py fills them
     evidence: pl.DataFrame = field(default_factory=lambda: _none(EVIDENCE))
-    second: pl.DataFrame = field(default_factory=lambda: _none(FIRST_SEEN))  # candles of one other market
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Assembly:
     """The bars, and all evidence about those that are no row."""
 
     bars: pl.DataFrame  # BARS
-    evidence: pl.DataFrame  # EVIDENCE that was given, and why a second market did not fill a hole
+    evidence: pl.DataFrame  # EVIDENCE that was given
     notes: tuple[str, ...] = ()  # sentences for whoever reads the bars' metadata
 
 
@@ -63,65 +59,19 @@ def assemble_told(
             f"no ticks and no candles for {timeframe} bars: expected minute_bars, 1m candles or {timeframe} candles, "
             "found none; materialize `candles` or `minute_bars` of this symbol first."
         )
-    found = _minutes(minute_bars, minutely, calendar)
+    empty = verified_empty(minutely.evidence, "1m", calendar)
+    minutes = one_minute(minute_bars, minutely.candles, empty)
     if timeframe == "1m":
-        return found
-    built = longer(found.bars, timeframe) if not found.bars.is_empty() else _none(BARS)
-    bars = _with_candles(built, own, timeframe, calendar)
-    told, refused = _repaired(own, bars, timeframe, calendar)
-    if told is not own:
-        bars = _with_candles(built, told, timeframe, calendar)
-    return Assembly(bars, pl.concat([found.evidence, own.evidence, refused]))
-
-
-def _minutes(minute_bars: pl.DataFrame, told: Told, calendar: str) -> Assembly:
-    empty = _verified_empty(told.evidence, "1m", calendar)
-    bars = one_minute(minute_bars, told.candles, empty)
-    more, refused = _repaired(told, bars, "1m", calendar)
-    if more is not told:
-        bars = one_minute(minute_bars, more.candles, empty)
-    return Assembly(bars, pl.concat([told.evidence, refused]))
+        return Assembly(minutes, minutely.evidence)
+    built = longer(minutes, timeframe) if not minutes.is_empty() else _none(BARS)
+    evidence = pl.concat([minutely.evidence, own.evidence])
+    return Assembly(_with_candles(built, own, timeframe, calendar), evidence)
 
 
 def _with_candles(built: pl.DataFrame, told: Told, timeframe: str, calendar: str) -> pl.DataFrame:
     """The bars made of minutes, and for the others the venue's own of that length."""
     if told.candles.is_empty():
         return built
-    own = from_candles(told.candles, timeframe, _verified_empty(told.evidence, timeframe, calendar))
+    own = from_candles(told.candles, timeframe, verified_empty(told.evidence, timeframe, calendar))
     missing = own.join(built, on="open_time", how="anti")
     return pl.concat([built, missing.select(built.columns)]).sort("open_time")
-
-
-def _verified_empty(evidence: pl.DataFrame, timeframe: str, calendar: str) -> pl.DataFrame:
-    """`open_time` of the expected bars in which, all evidence weighed, nobody traded."""
-    if evidence.is_empty():
-        return _none({"open_time": BARS["open_time"]})
-    span = evidence.select(pl.col("time").min(), pl.col("end").max()).row(0)
-    said = spoken(expected_opens(span, timeframe, calendar), evidence, timeframe)
-    return said.filter(pl.col("kind") == EMPTY).select("open_time")
-
-
-def _repaired(told: Told, bars: pl.DataFrame, timeframe: str, calendar: str) -> tuple[Told, pl.DataFrame]:
-    """What is told with the second market's bars in the holes between the first bar and the last, and the refusals.
-
-    Unknown bars only: in an outage nobody could trade here, whatever went on elsewhere.
-    """
-    span = span_of(bars, timeframe)
-    if told.second.is_empty() or span is None:
-        return told, _none(EVIDENCE)
-    expected = expected_opens(span, timeframe, calendar)
-    ledger = coverage(span, bars, told.evidence, timeframe, expected)
-    holes = ledger.filter(pl.col("kind") == UNKNOWN).select("time", "end").rows()
-    repair = fill_from_second(bars, told.second, holes, timeframe)
-    refused = _after(told.evidence, repair.left.join(ledger.select("time", said="reason"), on="time"))
-    if repair.rows.is_empty():
-        return told, refused
-    more = pl.concat([told.candles, repair.rows], how="diagonal")
-    return replace(told, candles=more.sort("open_time")), refused
-
-
-def _after(evidence: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
-    """The refusals behind what was said before of the same bars, and weighed after it."""
-    last = evidence.select(pl.col("seen_at").max() + timedelta(microseconds=1)).item()
-    both = pl.col("said") + "; " + pl.col("reason")
-    return refused.with_columns(reason=both, seen_at=pl.lit(last, UTC_US)).select(list(EVIDENCE))

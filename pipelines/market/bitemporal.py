@@ -13,7 +13,7 @@ from datetime import datetime
 
 import polars as pl
 
-from pipelines.errors import BadData
+from pipelines.errors import BadData, BadSettings
 from pipelines.market.schemas import CANDLES, FIRST_SEEN, REVISIONS
 
 VALUES = [name for name in CANDLES if name != "open_time"]
@@ -94,6 +94,21 @@ def _unsaid(revisions: pl.DataFrame) -> pl.DataFrame:
 
 def _as(frame: pl.DataFrame, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
     return frame.select(list(schema)).cast(pl.Schema(schema))
+
+
+def require_one_market(stored: pl.DataFrame, market: str, what: str) -> None:
+    """Raise BadSettings when FIRST_SEEN rows of the venue itself are of another market than `market`.
+
+    Prices of two venues in one history make returns that nobody could have had.
+    """
+    own = stored.filter(pl.col("origin").is_in(["candle", "ticks"]))
+    others = [str(name) for name in own["market"].drop_nulls().unique().sort() if name != market]
+    if others:
+        raise BadSettings(
+            f"stored candles of {what} are of {', '.join(others)} and the settings now name {market}: expected one "
+            "market in one history; give the new market a symbol of its own, set paths.root to a new folder, or name "
+            "the old market again."
+        )
 
 
 def not_before(kept: pl.DataFrame, arrived: pl.DataFrame, by: str | None = "open_time") -> pl.DataFrame:

@@ -4,6 +4,7 @@ Pure: the venue's habits come from venues.py and the present from the venue's ow
 resources/venues/candles.py.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +55,26 @@ def plan(span: Span, timeframe: str, conventions: Conventions, server_now: datet
     return Plan(
         pages, refused, refusal(span, refused, timeframe, conventions, first) if refused and first else ""
     )
+
+
+def together(spans: Iterable[Span], room: timedelta) -> list[Span]:
+    """Spans as fewer, disjoint and ascending: those at most `room` apart are one, with what lies between them.
+
+    With the length of a page as room, holes that one answer can hold do not cost a request each.
+    """
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start - joined[-1][1] <= room:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def closed_part(span: Span, length: timedelta, server_now: datetime) -> Span:
+    """The closed bars that open in a span, as a span on the grid; not after its own start when there is none."""
+    start = ceiling(span[0], length)
+    return start, max(start, min(ceiling(span[1], length), closed_end(server_now, length)))
 
 
 def floor(moment: datetime, length: timedelta) -> datetime:

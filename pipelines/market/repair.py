@@ -1,6 +1,6 @@
-"""Filling minutes that are unknown: from a second market, or from the venue's own trades. Nothing is fetched here.
+"""When a second market may fill unknown bars of the first. Which bars are asked about is second_market.py.
 
-A repaired bar says so: its origin is `second-venue` or `ticks`, its market the one it was made of. A volume of
+A repaired bar says so: its origin is `second-venue`, its market the one it was made of. A volume of
 another venue is kept as it is; it is that venue's, which the origin tells. No price is rescaled: where the two
 markets disagree around a hole, the hole stays unknown.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.errors import BadData
 from pipelines.market.coverage.statements import UNKNOWN
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN, UTC_US
-from pipelines.market.timeframes import length_of, minutes_of
+from pipelines.market.timeframes import minutes_of
 
 Span = tuple[datetime, datetime]
 Floats = NDArray[np.float64]
@@ -76,40 +76,6 @@ def fill_from_second(
     return Repair(
         rows.select(list(FIRST_SEEN)).cast(pl.Schema(FIRST_SEEN)), pl.DataFrame(left, schema=EVIDENCE)
     )
-
-
-def rebuild_from_trades(
-    trades: pl.DataFrame, opens: pl.Series, market: str, seen_at: datetime | None, timeframe: str = "1m"
-) -> pl.DataFrame:
-    """FIRST_SEEN bars with origin ticks, of those `opens` in which somebody traded.
-
-    trades : TRADES of the market, whole over every one of these bars: the caller fetched all of it
-    opens : open times of the unknown bars; a bar without a trade is no row here, its emptiness is evidence
-    seen_at : when the trades were received
-
-    Trades are taken in the order of (time, id). Prices are quote units, volumes base units. Raises BadData for an
-    open time that is no multiple of the timeframe.
-    """
-    length = length_of(timeframe)
-    if len(opens) and (opens.to_physical() % (minutes_of(timeframe) * 60_000_000) != 0).any():
-        raise BadData(f"opens must be multiples of {timeframe}, found others; ask for whole bars.")
-    wanted = pl.DataFrame({"open_time": opens.unique()})
-    inside = trades.with_columns(pl.col("time").dt.truncate(length).alias("open_time")).join(
-        wanted, on="open_time", how="semi"
-    )
-    bars = (
-        inside.sort("time", "id", maintain_order=True)
-        .group_by("open_time", maintain_order=True)
-        .agg(
-            open=pl.col("price").first(),
-            high=pl.col("price").max(),
-            low=pl.col("price").min(),
-            close=pl.col("price").last(),
-            volume=pl.col("amount").sum(),
-        )
-    )
-    told = bars.with_columns(seen_at=pl.lit(seen_at), origin=pl.lit("ticks"), market=pl.lit(market))
-    return told.select(list(FIRST_SEEN)).cast(pl.Schema(FIRST_SEEN)).sort("open_time")
 
 
 def _apart(common: pl.DataFrame, start: Integers, end: Integers, length: int) -> Floats:

@@ -1,4 +1,9 @@
-"""CSV text as a table of text columns with line numbers. What the columns mean is not known here."""
+"""CSV text as a table of text columns with line numbers. What the columns mean is not known here.
+
+A line is a row whatever stands around it, so a file gives the same rows whole and in blocks: quotes hide commas of
+their own line only, and never a line end. Text in which anything is quoted, or a line has too few or too many fields,
+is therefore read line by line; all other text fast.
+"""
 
 import csv
 from collections.abc import Sequence
@@ -11,6 +16,7 @@ LINE = "#line"
 """Column of 1-based line numbers, the header being line 1."""
 FLAW = "#flaw"
 """Column that says why a line is not a row of the table; null for a proper row."""
+_NO_ENDS = bytes(set(range(256)) - set(b",\n"))
 
 
 def text_table(raw: bytes, file: str, required: Sequence[str]) -> pl.DataFrame:
@@ -22,8 +28,17 @@ def text_table(raw: bytes, file: str, required: Sequence[str]) -> pl.DataFrame:
     if not raw.strip():
         raise BadData(f"file {file} is empty: expected a header line; get it again or delete it.")
     header = _header(raw, file, required)
-    fast = _by_polars(raw, required)
+    fast = _by_polars(raw, required) if is_tidy(raw) else None
     return fast if fast is not None else _by_lines(raw, header, required)
+
+
+def is_tidy(raw: bytes) -> bool:
+    """Whether nothing is quoted and every line has as many fields as the first: then any reader sees the same rows."""
+    if b'"' in raw:
+        return False
+    ends = raw.translate(None, _NO_ENDS) + (b"" if raw.endswith(b"\n") else b"\n")
+    row = ends[: ends.index(b"\n") + 1]
+    return ends == row * (len(ends) // len(row))
 
 
 def raw_lines(raw: bytes, numbers: Sequence[int]) -> list[str]:
@@ -34,7 +49,7 @@ def raw_lines(raw: bytes, numbers: Sequence[int]) -> list[str]:
 
 def _header(raw: bytes, file: str, required: Sequence[str]) -> list[str]:
     first = raw.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
-    names = [name.strip() for name in next(csv.reader([first]))]
+    names = [name.strip() for name in _fields(first) or []]
     if absent := [name for name in required if name not in names]:
         raise BadData(
             f"file {file} lacks column {', '.join(absent)}: expected {', '.join(required)}, found first line "
@@ -48,10 +63,10 @@ def _header(raw: bytes, file: str, required: Sequence[str]) -> list[str]:
 
 
 def _by_polars(raw: bytes, required: Sequence[str]) -> pl.DataFrame | None:
-    """Fast reading; None when rows and lines are not one to one, or a row has too many fields."""
+    """Fast reading of tidy text; None when a name is not spelt as required, or a byte is no UTF-8."""
     lines = raw.count(b"\n") + (not raw.endswith(b"\n"))
     try:
-        table = pl.read_csv(raw, infer_schema=False, columns=list(required))
+        table = pl.read_csv(raw, infer_schema=False, columns=list(required), quote_char=None)
     except (pl.exceptions.PolarsError, UnicodeDecodeError):
         return None  # the slow way names the line
     if table.height != lines - 1:
@@ -70,10 +85,27 @@ def _by_lines(raw: bytes, header: Sequence[str], required: Sequence[str]) -> pl.
     places = [header.index(name) for name in required]
     rows = []
     for number, text in enumerate(body, start=2):
-        fields = next(csv.reader([text.rstrip("\r")]), [])
-        proper = len(fields) == len(header)
-        flaw = None if proper else f"the line has {len(fields)} fields where the header has {len(header)}"
-        values = [fields[place] or None for place in places] if proper else [None] * len(places)
+        fields = _fields(text.removesuffix("\r"))
+        flaw = _flaw(fields, len(header))
+        values = [fields[place] or None for place in places] if fields and not flaw else [None] * len(places)
         rows.append((*values, number, flaw))
     schema = dict.fromkeys(required, pl.String) | {LINE: pl.Int64, FLAW: pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _fields(text: str) -> list[str] | None:
+    """The fields of one line; None when its quotes do not open and close within it."""
+    if '"' not in text:
+        return text.split(",") if text else []
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error:
+        return None
+
+
+def _flaw(fields: list[str] | None, expected: int) -> str | None:
+    if fields is None:
+        return "the line has double quotes that do not enclose whole fields"
+    if len(fields) != expected:
+        return f"the line has {len(fields)} fields where the header has {expected}"
+    return None

@@ -50,8 +50,9 @@ def labels(
 ) -> pl.DataFrame:
     """One row per bar: what a decision at its close would have met.
 
-    `bars`: one symbol's BARS (open_time, open, high, low, close, volume). `round_trip_cost`: log return,
-    rule `cost` only. Returns open_time, label (0 DOWN, 1 NEUTRAL, 2 UP, null), y = ln(O_{t+1+h}/O_{t+1}),
+    `bars`: one symbol's BARS (open_time, open, high, low, close, volume; origin where it is known).
+    `round_trip_cost`: log return, rule `cost` only.
+    Returns open_time, label (0 DOWN, 1 NEUTRAL, 2 UP, null), y = ln(O_{t+1+h}/O_{t+1}),
     sigma (σ_t per bar), known_from and known_until (the information interval [open(t+1), open(t+2+h))) and
     double_touch (`triple_barrier`: both barriers in one bar, so no label).
     Raises UnknownName for another rule, BadSettings for a rule without what it needs.
@@ -106,10 +107,19 @@ def _outcome(bars: pl.DataFrame, timeframe: str, horizon: int, cost: float) -> _
     y, known = np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
     if n > reach:
         whole = times[reach:] - times[:-reach] == reach * step_of(timeframe)
-        traded = (volume[1 : n - horizon] > 0) & (volume[reach:] > 0)
+        here = (volume > 0) & _of_this_market(bars)
+        traded = here[1 : n - horizon] & here[reach:]
         known[:-reach] = whole & traded
         y[:-reach] = np.log(opens[reach:] / opens[1 : n - horizon])
     return _Outcome(y, volatility(bars, timeframe, horizon), known, horizon, cost, bars)
+
+
+def _of_this_market(bars: pl.DataFrame) -> NDArray[np.bool_]:
+    """Whether somebody could have traded at a bar's open (N,): nobody can at the price of another market."""
+    if "origin" not in bars.columns:
+        return np.ones(bars.height, dtype=np.bool_)
+    here: NDArray[np.bool_] = (bars["origin"].fill_null("candle") != "second-venue").to_numpy()
+    return here
 
 
 def _beyond(outcome: _Outcome, threshold: NDArray[np.float64]) -> Classes:

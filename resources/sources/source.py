@@ -113,10 +113,12 @@ class Incremental(Protocol):
         timeframe: str,
         spans: Sequence[tuple[datetime, datetime]],
         held: bool = False,
+        newest: datetime | None = None,
     ) -> Delivery:
         """FIRST_SEEN candles that open in the spans, and EVIDENCE about the rest of them.
 
-        `held`: candles of the market are stored, so that one the venue no longer lists has ended.
+        `held`: candles of the market are stored, so that one the venue no longer lists has ended; `newest`: open time
+        of the newest of them, so that an outage of the venue is not said of older bars. None: none is stored.
         """
         ...
 

@@ -5,6 +5,7 @@ The queue that all processes share is venues/gate.py, what an answer means is ve
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from resources.tardis.watch import EngineFailed, run
 from resources.venues.classify import REMEDIES, Kind, Verdict, classify
 from resources.venues.gate import Gate, Incident
 from resources.venues.redact import redact
+from resources.venues.sentences import until
 from resources.venues.wire import Answer
 
 T = TypeVar("T")
@@ -99,12 +101,16 @@ class Asking:
             )
 
     def _handle(self, verdict: Verdict, sent_at: datetime, attempt: int, what: str) -> None:
-        verdict = Verdict(verdict.kind, redact(verdict.what, self._secrets), verdict.wait)
+        verdict = replace(verdict, what=redact(verdict.what, self._secrets))
+        if verdict.kind is Kind.AGAIN and (verdict.wait or 0.0) > LONGEST_BACKOFF:
+            verdict = replace(
+                verdict, kind=Kind.DOWN
+            )  # as in venues/transport.py: a long rest is for everybody
         if verdict.kind is Kind.REFUSED:
             raise VenueRefused(f"{NAME} {verdict.what}, asked for {what}: {_remedy(verdict.what)}.")
         if verdict.kind is Kind.LIMITED:
             wait = UNTOLD_WAIT if verdict.wait is None else max(1.0, verdict.wait)
-            incident = self._block(sent_at, Kind.LIMITED, verdict.what, wait)
+            incident = self._block(sent_at, Kind.LIMITED, verdict.what, wait, verdict.longer)
             self._refuse_long(incident)
             self._say(incident, self._limited(incident))
             if attempt == TRIES:
@@ -113,7 +119,7 @@ class Asking:
                 )
         elif verdict.kind in (Kind.DOWN, Kind.BANNED):
             rest = verdict.wait or (MAINTENANCE if verdict.kind is Kind.DOWN else BAN)
-            incident = self._block(sent_at, verdict.kind, verdict.what, rest)
+            incident = self._block(sent_at, verdict.kind, verdict.what, rest, verdict.longer)
             self._say(incident, self._rest(incident))
             self._refuse_long(incident)
         else:
@@ -131,8 +137,10 @@ class Asking:
         backoff = self._jitter() * min(LONGEST_BACKOFF, BACKOFF * float(2**attempt))
         self.clock.sleep(max(verdict.wait or 0.0, backoff))
 
-    def _block(self, sent_at: datetime, kind: Kind, reason: str, wait: float) -> Incident:
-        return self.gate.block(self.clock.now(), sent_at, kind, reason, wait)
+    def _block(
+        self, sent_at: datetime, kind: Kind, reason: str, wait: float, longer: bool = False
+    ) -> Incident:
+        return self.gate.block(self.clock.now(), sent_at, kind, reason, wait, longer)
 
     def _answered(self, sent_at: datetime) -> None:
         ended = self.gate.over(self.clock.now(), sent_at)
@@ -147,12 +155,12 @@ class Asking:
         self._told = wave
 
     def _limited(self, incident: Incident) -> str:
-        return f"{NAME} {incident.reason}: resuming {incident.resumes:%H:%M:%S} UTC"
+        return f"{NAME} {incident.reason}: resuming {until(incident)}"
 
     def _rest(self, incident: Incident) -> str:
         return (
             f"{NAME} {incident.reason} since {incident.began:%Y-%m-%d %H:%M} UTC: nobody asks it before "
-            f"{incident.resumes:%H:%M:%S} UTC"
+            f"{until(incident)}"
         )
 
 

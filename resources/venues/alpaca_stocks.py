@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 
 import polars as pl
 
-from pipelines.errors import BadAnswer, RateLimited, VenueDown, VenueRefused
+from pipelines.errors import BadAnswer, NoAnswer, RateLimited, VenueDown, VenueRefused
 from pipelines.market.calendars import Calendar
 from pipelines.market.candle_answers import continues
-from pipelines.market.paging import Span, closed_end
+from pipelines.market.paging import Span, closed_end, together
 from pipelines.market.schemas import UTC_US
 from pipelines.market.timeframes import length_of
 from resources.sources.source import Delivery
@@ -41,36 +41,45 @@ def fetch_stock_candles(
     server_now: datetime,
     tell: Callable[[str], None],
     feed: str = "iex",
+    newest: datetime | None = None,
 ) -> Delivery:
     """FIRST_SEEN candles of a share (`AAPL-USD`) that open in the half-open spans, and EVIDENCE about the rest.
 
     keys : `apiKey` and `secret`; feed : iex (one exchange, free) or sip (all of them)
-    Bars outside the calendar's sessions are quarantined, and one that has not closed by `server_now` is not asked
-    for. Prices are unadjusted. An outage, a limit or a broken answer becomes EVIDENCE and a sentence to `tell`; what
-    came before it is kept. Raises VenueRefused without keys, for a timeframe or feed that is not offered, or when
-    Alpaca refuses them.
+    newest : open time of the newest stored candle, None: none is stored; only what is after it can lie in an outage
+    Spans at most a page apart are asked for together. Bars outside the calendar's sessions are quarantined, and one
+    that has not closed by `server_now` is not asked for. Prices are unadjusted. An outage, a limit or a broken answer
+    becomes EVIDENCE and one sentence to `tell`; what came before it is kept. Raises VenueRefused without keys, for a
+    timeframe or feed that is not offered, or when Alpaca refuses them.
     """
     _check(timeframe, feed)
     length = length_of(timeframe)
     closed = closed_end(server_now, length)
     expected = [calendar.opens(start, min(end, closed), timeframe) for start, end in spans]
-    asked = [(opens[0], opens[-1] + length) for opens in expected if len(opens)]
+    wanted = [(opens[0], opens[-1] + length) for opens in expected if len(opens)]
+    asked = together(wanted, PER_PAGE * length)
     pages = StockPages(symbol, timeframe, server_now, feed)
     asker = _Asker(pages, transport, _headers(keys), base_url or BASE_URL)
     for done, span in enumerate(asked):
         transport.progress = f"{symbol} {timeframe}: {done} of {len(asked)} spans done"
         try:
             asker.ask(span)
-        except VenueDown as error:
-            pages.failed += [(rest, "venue-down", str(error)) for rest in asked[done:]]
+        except (NoAnswer, RateLimited) as error:  # neither is an outage, and asking on is no use
+            pages.failed += [(rest, "unknown", str(error)) for rest in pages.left(asked[done:])]
             tell(str(error))
             break
-        except (BadAnswer, RateLimited) as error:
-            pages.failed.append((span, "unknown", str(error)))
+        except VenueDown as error:
+            pages.fell_out(pages.left(asked[done:]), str(error), newest)
+            tell(str(error))
+            break
+        except BadAnswer as error:
+            pages.failed += [(rest, "unknown", str(error)) for rest in pages.left([span])]
             tell(str(error))
     transport.progress = ""
-    opens = pl.concat([pl.Series("open_time", [], dtype=UTC_US), *expected]).unique().sort()
-    return pages.delivery(opens, tell)
+    nothing = pl.Series("open_time", [], dtype=UTC_US)
+    opens = pl.concat([nothing, *expected]).unique().sort()
+    session = pl.concat([nothing, *(calendar.opens(*span, timeframe) for span in asked)])
+    return pages.delivery(opens, session, tell)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines.errors import BadAnswer
 from pipelines.market.candle_answers import Answered, continues, raw_rows, read_candles
+from pipelines.market.candle_names import names_of, require_named
 from pipelines.market.paging import Span, bars_in
 from pipelines.market.symbols import Market
 from pipelines.market.timeframes import length_of
@@ -43,6 +44,7 @@ class Heard:
     odd: list[str] = field(default_factory=list)  # sentences about answers to another question
     last: datetime | None = None  # when the last answer was received
     earliest: datetime | None = None  # the oldest candle ever given, of the spans or not
+    newest: datetime | None = None  # and the newest
 
     def add(self, answered: Answered, received_at: datetime) -> None:
         """Take in one answer."""
@@ -58,8 +60,9 @@ class Heard:
         self.sent += answered.sent
         self.last = max(received_at, self.last or received_at)
         if not answered.rows.is_empty():
-            first = answered.rows["open_time"][0]
+            first, last = answered.rows["open_time"][0], answered.rows["open_time"][-1]
             self.earliest = min(first, self.earliest or first)
+            self.newest = max(last, self.newest or last)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,11 @@ class Asker:
         self._bad.clear()
         return reply
 
+    def now(self) -> datetime:
+        """The time of our clock, by which everything so far was received."""
+        moment: datetime = self.exchange.transport.clock.now()
+        return moment
+
     def _ask(self, asked: Span, times: int) -> Reply:
         found: list[Answered] = []
         token: str | None = None
@@ -141,7 +149,10 @@ class Asker:
             exchange.last_answer, exchange.last_json = kept, parse(kept, self.market.venue)
         else:
             self._send(described["symbol"], asked, token, kept)
-        rows = raw_rows(habits.venue, exchange.last_json, described["id"]) if known else list(exchange.rows)
+        if not known:
+            return list(exchange.rows), exchange.last_answer
+        rows = raw_rows(habits.venue, exchange.last_json, described["id"])
+        require_named(habits.venue, exchange.last_json, names_of(habits.venue, described), self.timeframe)
         return rows, exchange.last_answer
 
     def _send(self, name: str, asked: Span, token: str | None, kept: Answer | None) -> None:

@@ -1,7 +1,8 @@
 """Candles of a venue over any span: planned, asked page by page, and accounted for to the last row and bar.
 
 How a span is cut is pipelines/market/paging.py, one question is asking.py, missing bars are holes.py, and what is
-put together from all answers is sightings.py. Nothing here writes to a table.
+put together from all answers is sightings.py; bars made of trades are rebuilding.py, and what an outage says of bars
+is waiting.py. Nothing here writes to a table.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,19 +10,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from pipelines.errors import BadAnswer, NoAnswer, VenueDown
-from pipelines.market.paging import Plan, Span, bars_in, plan
+from pipelines.market.paging import Plan, Span, bars_in, closed_part, plan, together
 from pipelines.market.symbols import Market
+from pipelines.market.timeframes import length_of
 from pipelines.market.venues import Conventions
 from resources.sources.source import Delivery
 from resources.venues.asking import Asker
 from resources.venues.exchange import market_of
-from resources.venues.holes import Holes, Trades
+from resources.venues.holes import Holes
 from resources.venues.ledger import Ledger, Times, times_of
 from resources.venues.pages import Spool
+from resources.venues.rebuilding import Rebuilder, Trades
 from resources.venues.sightings import delivered, sighted
 from resources.venues.transport import Transport
+from resources.venues.waiting import outage
 
 Tell = Callable[[str, float], None]
 
@@ -38,20 +43,25 @@ def fetch_candles(
     tell: Tell,
     trades: Trades | None = None,
     held: bool = False,
+    newest: datetime | None = None,
 ) -> Delivery:
     """FIRST_SEEN candles of closed bars that open in `spans`, and EVIDENCE for every other closed bar of them.
 
+    Spans at most a page apart are asked for together; a candle that lies between them is not delivered.
+
     `server_now`: the venue's clock; `spool`: pages kept from an earlier run are not asked for again, and the
     caller clears it once the rows are in a table; `trades`: where given, rebuilds what candles do not hold, older
-    history included; `held`: candles of the symbol are already stored (see market_of).
+    history included; `held`: candles of the symbol are already stored (see market_of); `newest`: open time of the
+    newest of them, None: none is.
 
-    A venue in maintenance or out of reach ends the fetch: what it gave is delivered and the rest is venue-down.
+    A venue in maintenance or out of reach ends the fetch: what it gave is delivered, and the rest is venue-down after
+    the newest bar it ever gave, before that unknown.
     Raises VenueRefused, RateLimited, NoAnswer and BadSpan; the pages that came before stay in the spool.
     """
-    plans = [plan(span, timeframe, conventions, server_now) for span in spans]
-    fetch = Fetch(
-        market, timeframe, plans, Asker(market, timeframe, exchange, conventions, spool, server_now)
-    )
+    page = conventions.candles_per_request * length_of(timeframe)
+    plans = [plan(span, timeframe, conventions, server_now) for span in together(spans, page)]
+    asker = Asker(market, timeframe, exchange, conventions, spool, server_now)
+    fetch = Fetch(market, timeframe, spans, plans, asker)
     planned = tuple(fetch.notes)
     for sentence in planned:
         transport.tell(f"{sentence}.")
@@ -62,12 +72,10 @@ def fetch_candles(
     except NoAnswer:
         raise  # five tries of one request are no outage: the run fails and goes on from its pages
     except VenueDown as error:
-        fetch.down(str(error))
+        fetch.down(str(error), newest)
     finally:
         transport.progress = ""
-    delivery = delivered(
-        fetch.asker, fetch.ledger, fetch.holes.rebuilt, tuple(fetch.notes + fetch.holes.notes)
-    )
+    delivery = delivered(fetch.asker, fetch.ledger, fetch.rebuilt, tuple(fetch.notes + fetch.holes.notes))
     for sentence in delivery.notes:
         if sentence not in planned:
             tell(sentence, 1.0)
@@ -77,12 +85,16 @@ def fetch_candles(
 class Fetch:
     """One fetch under way: what was planned, what has been given, and what is known of the rest."""
 
-    def __init__(self, market: Market, timeframe: str, plans: Sequence[Plan], asker: Asker) -> None:
-        self.label, self.plans, self.asker = f"{market.symbol} {timeframe}", plans, asker
+    def __init__(
+        self, market: Market, timeframe: str, spans: Sequence[Span], plans: Sequence[Plan], asker: Asker
+    ) -> None:
+        self.label, self.asker = f"{market.symbol} {timeframe}", asker
+        self.rebuilt: list[pl.DataFrame] = []  # CANDLES plus seen_at
         self.pages = [page for made in plans for page in made.pages]
         self.refused = [made.refused for made in plans if made.refused is not None]
         self.asked = 0
-        self.ledger = Ledger([*self.pages, *self.refused], asker.length)
+        wanted = [closed_part(span, asker.length, asker.server_now) for span in spans]
+        self.ledger = Ledger(wanted, asker.length)
         self.holes = Holes(asker, self.ledger, set())
         self.notes = list(dict.fromkeys(made.sentence for made in plans if made.sentence))
         for made in plans:
@@ -117,13 +129,21 @@ class Fetch:
         self.holes.provable = trades is not None
         self._ask_again([hole for hole in self._missing() if not _inside(hole, self.refused)])
         if trades is not None:
-            self.holes.from_trades(self._missing(), trades, tell)
+            rebuilder = Rebuilder(self.asker, self.ledger, self.holes.present, trades)
+            self.rebuilt = rebuilder.bars
+            rebuilder.fill(self._missing(), tell)
 
-    def down(self, reason: str) -> None:
-        """What was not asked for is venue-down, what could not be asked again unknown; nothing is made up."""
-        present = self._present()
+    def down(self, reason: str, newest: datetime | None) -> None:
+        """What was not asked for is what an outage says of it, what could not be asked again unknown.
+
+        `newest`: open time of the newest stored candle; where none is, that some were given now says nothing of the
+        others: they were only not asked for yet.
+        """
+        present, given = self._present(), self.asker.heard.newest
+        edge = newest if newest is None or given is None else max(newest, given)
         for page in self.pages[self.asked :]:
-            self.ledger.mark(page, "venue-down", reason)
+            for said in outage(page, reason, edge, self.asker.length):
+                self.ledger.mark(*said)
         for hole in self.ledger.missing(present, judged=False):
             self.ledger.mark(hole, "unknown", f"not given, and could not be asked for again: {reason}")
         self.notes.append(reason)

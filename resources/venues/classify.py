@@ -6,7 +6,7 @@ ccxt maps 400, 403, 404 and 451 to errors that it calls retryable, and 200 with 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -29,12 +29,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The meaning of one answer; `what` continues "the venue ...", `wait` is what the venue asked for, in seconds."""
+    """The meaning of one answer; `what` continues "the venue ...", `wait` is what of its wish is obeyed, in seconds."""
 
     kind: Kind
     what: str = ""
     wait: float | None = None
+    longer: bool = False  # it asked for more than LONGEST
 
+
+HOUR = 3600.0
+LONGEST = {Kind.LIMITED: 24 * HOUR, Kind.BANNED: 24 * HOUR}
+"""Seconds of a Retry-After that are obeyed, an hour for any other kind: one wrong header must not shut a venue out
+until somebody deletes a file, and asking again after so long is no harm to anybody."""
 
 REMEDIES = {
     400: "correct the symbol, timeframe or span",
@@ -53,7 +59,18 @@ _AGAIN_CODES = ("EService:", "EGeneral:Internal error", "EGeneral:Unknown error"
 
 
 def classify(outcome: Answer | Fault, json_expected: bool) -> Verdict:
-    """The verdict on what came back for one request."""
+    """The verdict on what came back for one request; its wait is at most LONGEST."""
+    found = _meaning(outcome, json_expected)
+    most = longest(found.kind)
+    return found if (found.wait or 0.0) <= most else replace(found, wait=most, longer=True)
+
+
+def longest(kind: Kind) -> float:
+    """Seconds that an incident of this kind is obeyed for at most."""
+    return LONGEST.get(kind, HOUR)
+
+
+def _meaning(outcome: Answer | Fault, json_expected: bool) -> Verdict:
     if isinstance(outcome, Fault):
         if outcome.hopeless:
             return Verdict(Kind.REFUSED, outcome.what)
@@ -64,7 +81,7 @@ def classify(outcome: Answer | Fault, json_expected: bool) -> Verdict:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that the answer asks to wait, from seconds or an HTTP date; None when it does not say."""
+    """Seconds that the answer asks to wait, as it says it: seconds or an HTTP date; None when it does not say."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
@@ -72,7 +89,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None  # neither form of RFC 9110: as if the header were absent
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
@@ -100,7 +117,7 @@ def _of_body(answer: Answer) -> Verdict:
         return Verdict(Kind.FINE)
     try:
         code = str(json.loads(answer.body)["error"][0])
-    except ValueError:
+    except (ValueError, RecursionError, LookupError, TypeError):
         return Verdict(Kind.DAMAGED, f"answered broken JSON, {excerpt(answer.body)!r}")
     return _of_code(code, _wait(answer))
 

@@ -90,20 +90,22 @@ class Counter:
         calendar: str,
         *,
         held: bool = False,
+        newest: datetime | None = None,
         rebuild: bool = True,
     ) -> Delivery:
         """FIRST_SEEN candles and EVIDENCE; a share's (its calendar has sessions) from Alpaca's stock bars.
 
-        `held`: candles of it are stored; `rebuild`: what candles do not hold may be made of the venue's trades.
+        `held`: candles of it are stored; `newest`: open time of the newest of them; `rebuild`: what candles do not
+        hold may be made of the venue's trades.
         """
         try:
             now = self.server_clock.now()
         except NoAnswer:
             raise
         except VenueDown as error:
-            found = nothing_but(str(error), timeframe, spans, self.clock.now())
+            found = nothing_but(str(error), timeframe, spans, self.clock.now(), newest)
         else:
-            found = self._candles_at(now, market, timeframe, spans, calendar, held, rebuild)
+            found = self._candles_at(now, market, timeframe, spans, calendar, held, newest, rebuild)
         return with_waiting(found, market.venue, self.symbols)
 
     def _candles_at(
@@ -114,6 +116,7 @@ class Counter:
         spans: Sequence[Span],
         calendar: str,
         held: bool,
+        newest: datetime | None,
         rebuild: bool,
     ) -> Delivery:
         if calendar != ALWAYS:
@@ -127,6 +130,7 @@ class Counter:
                 calendar_of(calendar),
                 now,
                 self.progress.say,
+                newest=newest,
             )
         return fetch_candles(
             market,
@@ -140,6 +144,7 @@ class Counter:
             self.progress.tell,
             trades=self._whole_trades(market) if rebuild and self.conventions.trades_per_request else None,
             held=held,
+            newest=newest,
         )
 
     def committed(self, market: Market, timeframe: str) -> None:
@@ -190,4 +195,6 @@ class Counter:
         return whole
 
     def _spool(self, market: Market, timeframe: str) -> Spool:
-        return Spool(self.root / "_pages", market, timeframe)
+        name = self.settings.name_of(market.symbol)
+        source = f"{self.settings.id} {name} {self.settings.base_url.rstrip('/')}"
+        return Spool(self.root / "_pages", market, timeframe, source)

@@ -49,11 +49,12 @@ def candles_of(
     spans: Sequence[Span],
     held: bool,
     now: datetime,
+    newest: datetime | None = None,
 ) -> Delivery:
     """The delivery of the symbol's own part of the spans, with a sentence where it ends.
 
-    `held`: candles of it are stored. Raises MissingData when no bar of the universe can be its own, and the
-    VenueError tree; a symbol that is known to have ended and is not listed any more is no error.
+    `held`: candles of it are stored; `newest`: open time of the newest of them. Raises MissingData when no bar of the
+    universe can be its own, and the VenueError tree; a symbol that is known to have ended and is not listed any more is no error.
     """
     said = require_listed(market.symbol, name.expected, name.renames)
     mine = [own for span in spans if (own := own_span(market.symbol, span, name.renames)) is not None]
@@ -62,7 +63,9 @@ def candles_of(
     rebuild = str(market) == name.symbol.primary
     old_list = bool(counter.exchange.markets)
     try:
-        found = counter.candles(market, timeframe, mine, name.symbol.calendar, held=held, rebuild=rebuild)
+        found = counter.candles(
+            market, timeframe, mine, name.symbol.calendar, held=held, newest=newest, rebuild=rebuild
+        )
     except VenueRefused:
         if not _is_missing(counter, market, old_list):
             raise

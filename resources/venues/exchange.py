@@ -15,7 +15,7 @@ from pipelines.errors import BadAnswer, BadSettings, RateLimited, VenueDown, Ven
 from pipelines.market.venue_settings import ExchangeSettings
 from pipelines.market.venues import TABLE, Conventions, conventions_of
 from resources.venues.json_body import excerpt
-from resources.venues.redact import redact
+from resources.venues.redact import never_say, redact, without_secrets
 from resources.venues.transport import Answer, Request, Transport, read_json
 
 USER_AGENT = "Tidemark/0.1 (market data for research; ccxt {version})"
@@ -104,6 +104,7 @@ def open_exchange(settings: ExchangeSettings, transport: Transport, keys: Mappin
         )
     made = type(settings.id, (ThroughTransport, base), {})
     agent = USER_AGENT.format(version=ccxt.__version__)
+    never_say(keys.values())  # before the first request: a venue may repeat in its error what it was sent
     used = keys if conventions_of(settings.id).uses_key else {}  # with keys ccxt asks for account data too
     exchange: Any = made({"enableRateLimit": False, "number": str, "userAgent": agent, **used})
     exchange.transport, exchange.named, exchange.rows = transport, settings, []
@@ -167,10 +168,11 @@ def speaking(venue: str) -> Iterator[None]:
         raise kind(
             f"{venue} refuses with {type(error).__name__} ({said}): expected an answer; {_remedy(error)}."
         ) from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        said = f"{type(error).__name__}: {redact(str(error))}"
         raise BadAnswer(
-            f"{venue} answered something that ccxt cannot read ({type(error).__name__}: {error}): expected its usual "
-            "form; nothing of it is used."
+            f"{venue} answered something that ccxt cannot read ({said}): expected its usual form; nothing of it is "
+            "used."
         ) from error
 
 
@@ -178,8 +180,14 @@ def parse(answer: Answer, venue: str) -> Any:
     """The body as JSON; a number that is none (NaN, Infinity) stays text, so that its row can be quarantined."""
     try:
         return json.loads(answer.body, parse_float=str, parse_constant=str)
-    except ValueError:
-        return read_json(answer, venue)  # raises BadAnswer with the sentence
+    except (ValueError, RecursionError):
+        return read_json(_shown(answer), venue)  # raises BadAnswer with the sentence
+
+
+def _shown(answer: Answer) -> Answer:
+    """The answer as a person may read it."""
+    shown = without_secrets(answer)
+    return shown if isinstance(shown, Answer) else answer
 
 
 def _remedy(error: Exception) -> str:

@@ -14,9 +14,10 @@ import polars as pl
 from pipelines.errors import BadSettings, BadSpan, VenueRefused
 from pipelines.market.native.gathered import table
 from pipelines.market.rows import EARLIEST, QUARANTINE
-from pipelines.market.schemas import EVIDENCE, FILLS
+from pipelines.market.schemas import FILLS
 from pipelines.market.symbols import Market
 from pipelines.market.wallets.fills import parse_user_fills
+from pipelines.market.wallets.kept import ASKED, WALLET_EVIDENCE
 from resources.sources.source import Delivery
 from resources.venues.exchange import market_of, speaking
 from resources.venues.fields import at, micros, micros_of_number, rows_of
@@ -38,8 +39,8 @@ def fetch_fills(
 ) -> Delivery:
     """FILLS of the wallets in one market and a half-open span, sorted by time; fills in other coins are left out.
 
-    `evidence` marks moments with more fills than one answer holds, and the time before the oldest fill of a wallet
-    whose record is full, as unknown. Raises VenueError, BadSpan, and BadSettings for what is no address.
+    `evidence` (WALLET_EVIDENCE) says of each wallet what was asked for, and marks as unknown the moments with more fills
+    than one answer holds, and the time before the oldest fill of a wallet whose record is full. Raises VenueError, BadSpan, and BadSettings for what is no address.
     """
     start, end = span
     if start >= end:
@@ -93,7 +94,7 @@ def _of_wallet(address: str, coin: str, span: Span, exchange: Any, transport: Tr
         notes,
         check_local_time=False,
         duplicates=parsed.repeats + found.again,
-        evidence=_evidence(walked, found, span, now),
+        evidence=_evidence(address.lower(), walked, found, span, now),
     )
 
 
@@ -136,8 +137,8 @@ def _joined(parts: Sequence[Delivery]) -> Delivery:
         tuple(note for part in parts for note in part.notes),
         check_local_time=False,
         duplicates=sum(part.duplicates for part in parts),
-        evidence=pl.concat([pl.DataFrame(schema=EVIDENCE), *(part.evidence for part in parts)]).sort(
-            "time", "end"
+        evidence=pl.concat([pl.DataFrame(schema=WALLET_EVIDENCE), *(part.evidence for part in parts)]).sort(
+            "time", "end", "address"
         ),
     )
 
@@ -151,10 +152,12 @@ def _key_of(row: Any) -> str:
     return json.dumps(row, sort_keys=True, default=str) if tid is None else f"{tid} {at(row, 'side')}"
 
 
-def _evidence(walked: Walk, found: _Found, span: Span, now: datetime) -> pl.DataFrame:
+def _evidence(address: str, walked: Walk, found: _Found, span: Span, now: datetime) -> pl.DataFrame:
+    start, end, moment = micros(span[0]), micros(min(span[1], now)), micros(now)
     spans = [(at, at + 1000, "more fills in this moment than one answer holds") for at in walked.crowded]
     if found.known >= KEPT and found.oldest is not None:
-        spans.append(
-            (micros(span[0]), found.oldest, f"the venue keeps the newest {KEPT:,} fills of a wallet only")
-        )
-    return table([(a, b, "unknown", why, micros(now)) for a, b, why in sorted(spans) if a < b], EVIDENCE)
+        spans.append((start, found.oldest, f"the venue keeps the newest {KEPT:,} fills of a wallet only"))
+    rows = [(address, a, b, "unknown", why, moment) for a, b, why in sorted(spans) if a < b]
+    if start < end:
+        rows.append((address, start, end, ASKED, "its fills were asked for", moment))
+    return table(rows, WALLET_EVIDENCE)

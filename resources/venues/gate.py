@@ -7,14 +7,16 @@ way, neither shortens a wait nor lengthens it (F23). Who sends, sleeps and speak
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from resources.venues.classify import Kind
+from resources.venues.classify import HOUR, Kind, longest
 
 LINES = 5
 """An incident is told in at most so many sentences, however many workers run into it; the last says it is over."""
@@ -35,6 +37,7 @@ class Incident:
     until: float  # nobody asks before; then whoever comes first tries
     waves: int = 1  # how often asking after `until` met the same
     told: int = 0  # sentences said about it
+    longer: bool = False  # the venue asked to be left alone for longer than is obeyed
 
     @property
     def began(self) -> datetime:
@@ -101,8 +104,10 @@ class Gate:
         found = self._read(now.timestamp(), self._tick()).incident
         return found if found is not None and now.timestamp() < found.until else None
 
-    def block(self, now: datetime, sent_at: datetime, kind: Kind, reason: str, wait: float) -> Incident:
-        """Nobody asks for `wait` seconds (0: others may); AGAIN, LIMITED, DOWN or BANNED.
+    def block(
+        self, now: datetime, sent_at: datetime, kind: Kind, reason: str, wait: float, longer: bool = False
+    ) -> Incident:
+        """Nobody asks for `wait` seconds (0: others may); AGAIN, LIMITED, DOWN or BANNED; `longer`: see Incident.
 
         A request that was sent before an incident belongs to its first wave: workers side by side make one.
         """
@@ -111,14 +116,16 @@ class Gate:
             state = box[0]
             old, until = state.incident, moment + wait
             if old is None:
-                new = Incident(kind, reason, moment, moment, until)
+                new = Incident(kind, reason, moment, moment, until, longer=longer)
             elif moment < old.until and SEVERITY.index(kind) < SEVERITY.index(old.kind):
                 return old
             elif kind == old.kind and sent_at.timestamp() < old.set_at:
-                new = replace(old, until=max(old.until, until))
+                new = replace(old, until=max(old.until, until), longer=old.longer or longer)
             else:
                 waves = old.waves + 1 if kind == old.kind else 1
-                new = replace(old, kind=kind, reason=reason, set_at=moment, until=until, waves=waves)
+                new = replace(
+                    old, kind=kind, reason=reason, set_at=moment, until=until, waves=waves, longer=longer
+                )
             box[0] = replace(state, incident=new, next_slot=max(state.next_slot, new.until))
             return new
 
@@ -168,20 +175,42 @@ class Gate:
     def _read(self, moment: float, tick: float | None) -> _State:
         try:
             kept = json.loads(self._file.read_bytes())
-            incident = kept["incident"] and Incident(
-                **{**kept["incident"], "kind": Kind(kept["incident"]["kind"])}
-            )
-            at = (float(kept[name]) for name in ("written", "tick"))
-            state = _State(float(kept["next_slot"]), int(kept["failures"]), incident, *at)
+            slot, *at = (_finite(kept[name]) for name in ("next_slot", "written", "tick"))
+            state = _State(slot, int(kept["failures"]), kept["incident"] and _incident(kept["incident"]), *at)
         except FileNotFoundError:
             return _State()
         except (ValueError, KeyError, TypeError):
             return _State()  # a file that lost its content with the power says nothing: start afresh
-        return _after_clock_step(state, moment, tick)
+        return _bounded(_after_clock_step(state, moment, tick), moment)
 
     def _write(self, state: _State) -> None:
         self._part.write_text(json.dumps(asdict(state)), encoding="utf-8")
         self._part.replace(self._file)
+
+
+def _incident(kept: dict[str, Any]) -> Incident:
+    times = {name: _finite(kept[name]) for name in ("since", "set_at", "until")}
+    return Incident(**{**kept, **times, "kind": Kind(kept["kind"])})
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("no moment is infinite")
+    return number
+
+
+def _bounded(state: _State, moment: float) -> _State:
+    """The state with no wait that is longer than is obeyed, whatever an older version wrote."""
+    found = state.incident
+    if found is None:
+        return replace(state, next_slot=min(state.next_slot, moment + HOUR))
+    until = min(found.set_at, moment) + longest(found.kind)
+    if found.until <= until:
+        return state
+    return replace(
+        state, incident=replace(found, until=until, longer=True), next_slot=min(state.next_slot, until)
+    )
 
 
 def _after_clock_step(state: _State, moment: float, tick: float | None) -> _State:

@@ -1,22 +1,20 @@
-"""Bars that no answer held: asked for once more, then judged verified-empty, rebuilt from trades, or unknown (F6, F13).
+"""Bars that no answer held: asked for once more, then judged verified-empty or unknown (F6, F13).
 
 An empty answer is not a quiet market. A hole is verified-empty only when the venue leaves out bars without a trade
-and a second answer has rows on both sides of it, or when the venue's trades have none there; one that is longer than
-LONGEST_QUIET only by its trades, whose ids tell a quiet market from an outage (F14). First questions are
-candles.py; what a bar's row may look like is pipelines/market.
+and a second answer has rows on both sides of it; one that is longer than LONGEST_QUIET only by the venue's trades,
+whose ids tell a quiet market from an outage (F14): that is rebuilding.py. First questions are candles.py; what a
+bar's row may look like is pipelines/market.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import numpy as np
-import polars as pl
 
-from pipelines.errors import BadAnswer, VenueDown, VenueError
+from pipelines.errors import BadAnswer
 from pipelines.market.paging import Span, bars_in, closed_end, first_served, floor
-from pipelines.market.trade_candles import by_day, candles_of
 from resources.venues.asking import Asker, Reply
-from resources.venues.ledger import Ledger, Times, micros, moment
+from resources.venues.ledger import Ledger, Times, micros, moment, spelled
 
 ROUNDS = 10
 """Questions about the same hole; the third and later ones only as long as each brings new candles."""
@@ -24,11 +22,7 @@ MARGIN = 30
 """Bars asked for on each side of a hole, so that the answer can hold rows on both sides of it."""
 LONGEST_QUIET = timedelta(minutes=30)
 """Longest hole that candles alone may call quiet, where the venue's trades can be asked."""
-AROUND = timedelta(minutes=2)
-"""Trades asked for on each side of a hole at most: their ids must go on across it."""
 DAY = timedelta(days=1)
-Trades = Callable[[datetime, datetime], pl.DataFrame]
-"""Every trade (TRADES) of a half-open span, or a VenueError: an incomplete answer is not a value."""
 
 
 class Holes:
@@ -38,7 +32,6 @@ class Holes:
         """`present`: open times of the candles that were given; grows with what is found."""
         self.asker, self.ledger, self.present = asker, ledger, present
         self.provable = False  # whether the venue's trades will be asked about what stays unknown
-        self.rebuilt: list[pl.DataFrame] = []  # CANDLES
         self.notes: list[str] = []
 
     def ask_again(self, holes: Iterable[Span]) -> None:
@@ -81,27 +74,6 @@ class Holes:
         self.notes.append(f"{self.asker.market} is {reason}")
         return True
 
-    def from_trades(self, holes: Iterable[Span], trades: Trades, tell: Callable[[str, float], None]) -> None:
-        """Rebuild what the venue's own trades hold; a bar without a trade there is verified-empty."""
-        chunks = [chunk for hole in holes for chunk in by_day(hole)]
-        around = min(AROUND, 2 * self.asker.length)
-        for done, chunk in enumerate(chunks):
-            tell(
-                f"{self.asker.market}: candles from trades, {done} of {len(chunks)} spans", done / len(chunks)
-            )
-            try:
-                found = trades(chunk[0] - around, chunk[1] + around)
-            except VenueDown:
-                raise
-            except VenueError as error:
-                self.ledger.mark(chunk, "unknown", self._why(chunk, str(error)))
-                continue
-            bars = candles_of(found, chunk, self.asker.length)
-            self.rebuilt.append(bars)
-            self.present.update(bars["open_time"].to_physical().to_list())
-            venue = self.asker.market.venue
-            self.ledger.mark(chunk, "verified-empty", f"{venue}'s trades of {_span(chunk)} have none in it")
-
     def _judge(self, window: Span, pieces: Sequence[Span], times: int) -> list[Span]:
         """Ask, mark what is settled, and return the holes that became smaller."""
         try:
@@ -125,26 +97,20 @@ class Holes:
         """Those that were no outliers before: one that is given again is none the better."""
         return times[~np.isin(times, [micros(bar) for bar in self.asker.heard.outliers])]
 
-    def _why(self, chunk: Span, reason: str) -> str:
-        """Why trades do not help, behind why they were asked for where a row was there and was refused."""
-        given = any(chunk[0] <= bar < chunk[1] for bar in self.asker.heard.spoiled)
-        venue = self.asker.market.venue
-        return f"what {venue} gave for {_span(chunk)} was quarantined; {reason}" if given else reason
-
     def _verdict(self, hole: Span, reply: Reply) -> tuple[str, str]:
         venue = self.asker.market.venue
         if any(hole[0] <= bar < hole[1] for bar in self.asker.heard.spoiled):
-            return "unknown", f"what {venue} gave for {_span(hole)} was quarantined"
+            return "unknown", f"what {venue} gave for {spelled(hole)} was quarantined"
         beside = (reply.times < micros(hole[0])).any() and (reply.times >= micros(hole[1])).any()
         quiet = not self.provable or hole[1] - hole[0] <= LONGEST_QUIET
         if self.asker.conventions.omits_empty and beside and reply.readable and quiet:
             return "verified-empty", (
-                f"{venue} leaves out bars without a trade, and twice had none of {_span(hole)} between others"
+                f"{venue} leaves out bars without a trade, and twice had none of {spelled(hole)} between others"
             )
         nothing = "nothing" if reply.readable else "nothing but rows that cannot be placed"
         return (
             "unknown",
-            f"{venue} answered {nothing} for {_span(hole)}, asked twice: not treated as a quiet market",
+            f"{venue} answered {nothing} for {spelled(hole)}, asked twice: not treated as a quiet market",
         )
 
     def pieces(self, hole: Span) -> list[Span]:
@@ -174,12 +140,6 @@ class Holes:
             else:
                 made.append((window, [piece]))
         return made
-
-
-def _span(span: Span) -> str:
-    start, end = span
-    same = start.date() == end.date()
-    return f"{start:%Y-%m-%d %H:%M} to {end:{'%H:%M' if same else '%Y-%m-%d %H:%M'}} UTC"
 
 
 def _within(times: Times, span: Span) -> Times:

@@ -12,7 +12,9 @@ from pipelines.market.schemas import EVIDENCE
 
 Times = npt.NDArray[np.int64]
 MICROSECOND = timedelta(microseconds=1)
-NOT_HAD = ("unknown", "no candle of it was given")
+Verdict = tuple[str, str, datetime | None]
+"""Kind of evidence, its reason, and when it was learned; None: with the candles."""
+NOT_HAD: Verdict = ("unknown", "no candle of it was given", None)
 
 
 class Ledger:
@@ -45,21 +47,25 @@ class Ledger:
         known: Times = times[inside][self.opens[places[inside]] == times[inside]]
         return known
 
-    def mark(self, span: Span, kind: str, reason: str) -> None:
-        """Say of the bars of a span why they have no candle; a later word replaces an earlier one."""
+    def mark(self, span: Span, kind: str, reason: str, seen_at: datetime | None = None) -> None:
+        """Say of the bars of a span why they have no candle; a later word replaces an earlier one.
+
+        `seen_at`: when that was learned, if not with the candles.
+        """
         first, last = np.searchsorted(self.opens, [micros(span[0]), micros(span[1])])
-        verdict = (kind, reason)
+        verdict = (kind, reason, seen_at)
         if self._verdicts[-1] != verdict:
             self._verdicts.append(verdict)
         self._codes[first:last] = len(self._verdicts) - 1
 
     def evidence(self, present: Times, seen_at: datetime) -> pl.DataFrame:
-        """EVIDENCE of every bar that is not present: with those present it adds up to every bar asked for."""
+        """EVIDENCE of every bar that is not present: with those present it adds up to every bar asked for.
+
+        `seen_at`: when the candles were received.
+        """
         codes = np.where(np.isin(self.opens, present), np.int32(-1), self._codes)
-        rows = [
-            (start, end, *self._verdicts[code], seen_at)
-            for (start, end), code in self._runs(codes.astype(np.int32))
-        ]
+        said = [(span, self._verdicts[code]) for span, code in self._runs(codes.astype(np.int32))]
+        rows = [(*span, kind, reason, learned or seen_at) for span, (kind, reason, learned) in said]
         return pl.DataFrame(rows, schema=EVIDENCE, orient="row")
 
     def _runs(self, codes: npt.NDArray[np.int32]) -> Sequence[tuple[Span, int]]:
@@ -74,6 +80,13 @@ class Ledger:
             for start, end in zip(starts, ends, strict=True)
             if codes[start] >= 0
         ]
+
+
+def spelled(span: Span) -> str:
+    """A span in words: `2026-03-01 23:57 to 2026-03-02 00:00 UTC`, the day once where it is one."""
+    start, end = span
+    same = start.date() == end.date()
+    return f"{start:%Y-%m-%d %H:%M} to {end:{'%H:%M' if same else '%Y-%m-%d %H:%M'}} UTC"
 
 
 def micros(time: datetime) -> int:

@@ -1,12 +1,15 @@
 """The spool: each page of a backfill as one file, so that a killed run goes on where it was.
 
 Only the answers as they came and what was asked; reading candles out of them is candles.py. A page is written
-aside, flushed to the disk and renamed; one that is torn or altered is as good as none and is fetched again.
+aside, flushed to the disk and renamed; one that is torn or altered, or was an answer of somebody else, is as good as
+none and is fetched again. Several processes may use one folder.
 """
 
 import hashlib
 import json
 import os
+import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -18,16 +21,21 @@ from resources.venues.transport import Answer
 STAMP = "%Y%m%dT%H%M%S"
 ENDING = ".page"
 PART = ".part"
+ABANDONED = 3600.0
+"""Seconds after which a page that is still being written belongs to a process that died."""
 
 
 class Spool:
     """The pages of one market and timeframe; cleared by whoever committed their rows to a table."""
 
-    def __init__(self, folder: Path, market: Market, timeframe: str) -> None:
-        """`folder`: `_pages` of the lake's root. Nothing is made before the first page."""
+    def __init__(self, folder: Path, market: Market, timeframe: str, source: str = "") -> None:
+        """`folder`: `_pages` of the lake's root. Nothing is made before the first page.
+
+        `source`: who is asked, where, and under which name of the symbol; a page of another source is none.
+        """
         minutes_of(timeframe)
         self.folder = folder / market.venue / market.symbol / timeframe
-        self._about = f"{market} {timeframe}"
+        self._about, self._source = f"{market} {timeframe}", source
 
     def read(self, asked: Span, times: int = 1, part: int = 0) -> Answer | None:
         """The answer kept for a question, or None when there is none that is whole.
@@ -64,30 +72,44 @@ class Spool:
             "received_at": received,
             "sha256": self._hash(asked, received, answer.body),
         }
-        aside = path.with_name(f"{path.name}.{os.getpid()}{PART}")
-        with aside.open("wb") as file:
-            file.write(json.dumps(head).encode() + b"\n" + answer.body)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
+        try:
+            with aside.open("wb") as file:
+                file.write(json.dumps(head).encode() + b"\n" + answer.body)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
         _flush_folder(path.parent)
 
     def clear(self) -> int:
-        """Remove every page, once their rows are in a table; how many there were."""
+        """Remove every whole page, once their rows are in a table, and what dead processes left; how many pages."""
         if not self.folder.is_dir():
             return 0
-        pages = [path for path in self.folder.iterdir() if path.name.endswith((ENDING, PART))]
-        for path in pages:
-            path.unlink()
-        return sum(path.name.endswith(ENDING) for path in pages)
+        there = list(self.folder.iterdir())
+        pages = [path for path in there if path.name.endswith(ENDING)]
+        left = [path for path in there if path.name.endswith(PART) and _age(path) > ABANDONED]
+        for path in (*pages, *left):
+            path.unlink(missing_ok=True)  # another process may clear too
+        return len(pages)
 
     def _path(self, asked: Span, times: int, part: int) -> Path:
         window = f"{asked[0]:{STAMP}}-{asked[1]:{STAMP}}"
         return self.folder / f"{window}-{times}-{part}{ENDING}"
 
     def _hash(self, asked: Span, received: str, body: bytes) -> str:
-        known = f"{self._about}\n{asked[0].isoformat()}\n{asked[1].isoformat()}\n{received}\n".encode()
+        known = f"{self._about}\n{self._source}\n{asked[0].isoformat()}\n{asked[1].isoformat()}\n{received}\n".encode()
         return hashlib.sha256(known + body).hexdigest()
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file was last written; 0 for one that is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _flush_folder(folder: Path) -> None:

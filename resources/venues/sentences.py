@@ -1,5 +1,7 @@
 """What a person reads about a venue that does not answer. When and how often it is said: transport.py and gate.py."""
 
+from datetime import UTC, datetime
+
 from pipelines.errors import BadAnswer, NoAnswer, VenueError
 from resources.venues.classify import REMEDIES, Kind, Verdict
 from resources.venues.gate import Incident
@@ -10,7 +12,7 @@ from resources.venues.wire import Request
 def limited(venue: str, incident: Incident, progress: str) -> str:
     """A rate limit: when it goes on, and how far it is."""
     done = f", {progress}" if progress else ""
-    return f"{venue} {incident.reason}: resuming {incident.resumes:%H:%M:%S} UTC{done}"
+    return f"{venue} {incident.reason}: resuming {until(incident)}{done}"
 
 
 def down(venue: str, incident: Incident, progress: str) -> str:
@@ -18,7 +20,7 @@ def down(venue: str, incident: Incident, progress: str) -> str:
     done = f"; {progress}" if progress else ""
     return (
         f"{venue} {incident.reason} since {incident.began:%Y-%m-%d %H:%M} UTC{done}; no bar is made up for "
-        f"that time, it is tried again after {incident.resumes:%H:%M:%S} UTC"
+        f"that time, it is tried again after {until(incident)}"
     )
 
 
@@ -26,9 +28,16 @@ def banned(venue: str, incident: Incident) -> str:
     """A ban: that everybody stopped, and what to do."""
     return (
         f"{venue} {incident.reason} since {incident.began:%Y-%m-%d %H:%M} UTC: every worker stopped asking "
-        f"it until {incident.resumes:%H:%M:%S} UTC; lower requests_per_second of {venue} and run the same "
+        f"it until {until(incident)}; lower requests_per_second of {venue} and run the same "
         "command again then"
     )
+
+
+def until(incident: Incident) -> str:
+    """When somebody asks again, with the day when it is another one, and whether the venue wished for later."""
+    same = incident.resumes.date() == datetime.fromtimestamp(incident.set_at, UTC).date()
+    moment = f"{incident.resumes:{'%H:%M:%S' if same else '%Y-%m-%d %H:%M:%S'}} UTC"
+    return f"{moment} (it asked for longer)" if incident.longer else moment
 
 
 def refused(venue: str, request: Request, what: str) -> str:

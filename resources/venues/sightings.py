@@ -42,7 +42,10 @@ def by_closes(asker: Asker) -> bool:
 
 
 def delivered(asker: Asker, ledger: Ledger, rebuilt: list[pl.DataFrame], notes: tuple[str, ...]) -> Delivery:
-    """FIRST_SEEN rows of the ledger's bars, the quarantine, and evidence for every bar without a row."""
+    """FIRST_SEEN rows of the ledger's bars, the quarantine, and evidence for every bar without a row.
+
+    `rebuilt`: CANDLES made of trades, with `seen_at`, when those were received.
+    """
     heard = asker.heard
     first, conflicts, outliers, repeats = sighted(asker)
     inside = pl.Series(np.isin(times_of(first), ledger.opens), dtype=pl.Boolean)
@@ -59,13 +62,11 @@ def delivered(asker: Asker, ledger: Ledger, rebuilt: list[pl.DataFrame], notes: 
         for span in ledger.missing(times_of(first)):
             ledger.mark(span, "unknown", f"{shifted}: nothing that it gave is used")
     seen_at = heard.last or asker.server_now
-    ticks = pl.concat([pl.DataFrame(schema=CANDLES), *rebuilt]).join(kept, on="open_time", how="anti")
+    ticks = pl.concat([kept.clear(), *rebuilt]).join(kept, on="open_time", how="anti")
     frame = pl.concat(
         [
             kept.with_columns(pl.lit("candle").alias("origin")),
-            ticks.with_columns(
-                pl.lit(seen_at).cast(FIRST_SEEN["seen_at"]).alias("seen_at"), pl.lit("ticks").alias("origin")
-            ),
+            ticks.with_columns(pl.lit("ticks").alias("origin")),
         ]
     ).with_columns(pl.lit(str(asker.market)).alias("market"))
     frame = frame.select(*FIRST_SEEN).sort("open_time")

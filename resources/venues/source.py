@@ -57,11 +57,17 @@ class VenueSource:
         return self.config.recheck_bars
 
     def candles_in(
-        self, market: Market, timeframe: str, spans: Sequence[Span], held: bool = False
+        self,
+        market: Market,
+        timeframe: str,
+        spans: Sequence[Span],
+        held: bool = False,
+        newest: datetime | None = None,
     ) -> Delivery:
         """See Incremental; the spans are cut at what the venue's clock says has closed, and at a rename (F25)."""
         name = Name.of(market.symbol, self.universe, self.config.renames)
-        return candles_of(name, self._counter(market), market, timeframe, spans, held, self.clock.now())
+        counter, now = self._counter(market), self.clock.now()
+        return candles_of(name, counter, market, timeframe, spans, held, now, newest)
 
     def committed(self, market: Market, timeframe: str) -> None:
         """See Incremental."""

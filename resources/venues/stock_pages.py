@@ -5,7 +5,7 @@ are those of its crypto bars (pipelines/market/candle_answers.py). Asking is alp
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ from pipelines.market.timeframes import length_of
 from pipelines.market.venues import conventions_of
 from resources.sources.gathering import FILE, unrepeated
 from resources.sources.source import Delivery
+from resources.venues.waiting import outage
 
 VENUE = "alpaca"
 ROW = {**CANDLES, LINE: pl.Int64, FILE: pl.String}
@@ -42,6 +43,7 @@ class StockPages:
     texts: dict[tuple[str, int], str] = field(default_factory=dict)  # by FILE and LINE
     seen: dict[str, datetime] = field(default_factory=dict)  # by FILE
     unfinished: int = 0
+    spoiled: set[datetime] = field(default_factory=set)  # bars of which a row was quarantined
 
     @property
     def ticker(self) -> str:
@@ -63,12 +65,35 @@ class StockPages:
         self.quarantine.append(found.quarantine)
         self.seen[name] = received_at
         self.unfinished += found.unfinished
+        self.spoiled.update(found.spoiled)
 
-    def delivery(self, expected: pl.Series, tell: Callable[[str], None]) -> Delivery:
-        """Everything that was heard, judged by the open times that the calendar expects."""
+    @property
+    def newest(self) -> datetime | None:
+        """Open time of the newest bar that was given."""
+        return max((rows["open_time"][-1] for rows in self.rows if len(rows)), default=None)
+
+    def left(self, spans: Sequence[Span]) -> list[Span]:
+        """What has not been answered yet of spans; answers come in the order of time."""
+        reached = self.newest
+        begin = spans[0][0] if reached is None else max(spans[0][0], reached + length_of(self.timeframe))
+        return [(begin, spans[0][1]), *spans[1:]]
+
+    def fell_out(self, spans: Sequence[Span], reason: str, stored: datetime | None) -> None:
+        """Spans that were not asked for because of an outage; `stored`: open time of the newest stored candle."""
+        edge = stored if stored is None else max(stored, self.newest or stored)
+        for span in spans:
+            self.failed += outage(span, reason, edge, length_of(self.timeframe))
+
+    def delivery(self, expected: pl.Series, session: pl.Series, tell: Callable[[str], None]) -> Delivery:
+        """Everything that was heard, judged by the open times that were asked for.
+
+        `session`: those of the calendar in the spans as they were asked; a bar of them that nobody asked for is left
+        out, and a bar of none is quarantined.
+        """
         rows = pl.concat([pl.DataFrame(schema=ROW), *self.rows]).sort("open_time", maintain_order=True)
         rows, conflicts, repeats = unrepeated(rows, ["open_time"])
         inside = rows["open_time"].is_in(expected.implode())
+        between = ~inside & rows["open_time"].is_in(session.implode())
         kept = rows.filter(inside).with_columns(
             pl.col(FILE).replace_strict(self.seen, return_dtype=UTC_US).alias("seen_at"),
             pl.lit("candle").alias("origin"),
@@ -83,9 +108,13 @@ class StockPages:
         return Delivery(
             frame=kept.select(*FIRST_SEEN),
             quarantine=pl.concat(
-                [*self.quarantine, self._outside(rows.filter(~inside)), conflicts.select(*QUARANTINE)]
+                [
+                    *self.quarantine,
+                    self._outside(rows.filter(~inside & ~between)),
+                    conflicts.select(*QUARANTINE),
+                ]
             ),
-            notes=self._notes(evidence),
+            notes=self._notes(evidence, int(between.sum())),
             duplicates=repeats,
             evidence=evidence,
         )
@@ -126,10 +155,14 @@ class StockPages:
 
     def _why(self, opened: datetime, silent: tuple[str, str]) -> tuple[str, str]:
         found = [(kind, reason) for (start, end), kind, reason in self.failed if start <= opened < end]
-        return found[0] if found else silent
+        if found:
+            return found[0]
+        return ("unknown", f"what {VENUE} gave for it was quarantined") if opened in self.spoiled else silent
 
-    def _notes(self, evidence: pl.DataFrame) -> tuple[str, ...]:
+    def _notes(self, evidence: pl.DataFrame, between: int) -> tuple[str, ...]:
         notes = evidence["reason"].unique(maintain_order=True).to_list()
+        if between:
+            notes.append(f"{between:,} bars between those asked for came along and were left out")
         if self.unfinished:
             notes.append(
                 f"{self.unfinished} bars had not closed by {VENUE}'s clock and were left for a later run"

@@ -14,7 +14,7 @@ from resources.clock import Clock
 from resources.venues.classify import Kind, Verdict, classify
 from resources.venues.gate import Gate, Incident
 from resources.venues.json_body import read_json
-from resources.venues.redact import redact, secrets_of
+from resources.venues.redact import redact, secrets_of, without_secrets
 from resources.venues.sentences import banned, down, given_up, limited, refused
 from resources.venues.wire import Answer, Request, exchange, open_client
 
@@ -82,7 +82,8 @@ class Transport:
             if verdict.kind is Kind.FINE and isinstance(outcome, Answer):
                 self._answered(sent_at)
                 return outcome
-            self._handle(request, verdict, sent_at, attempt, attempts)
+            said = without_secrets(outcome, secrets_of(request.headers))
+            self._handle(request, classify(said, request.json), sent_at, attempt, attempts)
         raise AssertionError("unreachable: the last attempt raises")
 
     def _wait_for_turn(self, cost: float) -> None:
@@ -114,8 +115,7 @@ class Transport:
         self, request: Request, verdict: Verdict, sent_at: datetime, attempt: int, attempts: int
     ) -> None:
         """Wait, or raise because waiting is no use."""
-        what = redact(verdict.what, secrets_of(request.headers))
-        kind = verdict.kind
+        what, kind = redact(verdict.what, secrets_of(request.headers)), verdict.kind
         if kind is Kind.AGAIN and (verdict.wait or 0.0) > LONGEST_BACKOFF:
             kind = Kind.DOWN  # a venue that asks for a long rest gets it from every worker
         if kind is Kind.REFUSED:
@@ -124,7 +124,7 @@ class Transport:
             self._limit(verdict, what, sent_at, attempt, attempts)
         elif kind in (Kind.DOWN, Kind.BANNED):
             rest = verdict.wait or (MAINTENANCE if kind is Kind.DOWN else BAN)
-            incident = self._block(sent_at, kind, what, rest)
+            incident = self._block(sent_at, kind, what, rest, verdict.longer)
             sentence = (
                 down(self.venue, incident, self.progress)
                 if kind is Kind.DOWN
@@ -137,7 +137,8 @@ class Transport:
 
     def _limit(self, verdict: Verdict, what: str, sent_at: datetime, attempt: int, attempts: int) -> None:
         backoff = max(LIMITED_FLOOR, self._backoff(attempt + 2))
-        incident = self._block(sent_at, Kind.LIMITED, what, max(verdict.wait or 0.0, backoff))
+        wait = max(verdict.wait or 0.0, backoff)
+        incident = self._block(sent_at, Kind.LIMITED, what, wait, verdict.longer)
         self._refuse_long(incident, self.clock.now())
         told = limited(self.venue, incident, self.progress)
         if attempt == attempts:
@@ -167,8 +168,10 @@ class Transport:
     def _backoff(self, attempt: int) -> float:
         return self._jitter() * min(LONGEST_BACKOFF, BACKOFF * float(2**attempt))
 
-    def _block(self, sent_at: datetime, kind: Kind, reason: str, wait: float) -> Incident:
-        return self.gate.block(self.clock.now(), sent_at, kind, reason, wait)
+    def _block(
+        self, sent_at: datetime, kind: Kind, reason: str, wait: float, longer: bool = False
+    ) -> Incident:
+        return self.gate.block(self.clock.now(), sent_at, kind, reason, wait, longer)
 
     def _answered(self, sent_at: datetime) -> None:
         ended = self.gate.over(self.clock.now(), sent_at)

@@ -9,13 +9,14 @@ import pytest
 
 from assets.bars import bars_of, ledger_of
 from assets.data_quality import require_trainable
+from assets.repairing import repair
 from pipelines.errors import MissingData, NotEnoughEvidence
 from pipelines.market.coverage import totals
 from pipelines.market.quality import BLOCKING, TELLING
 from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
 from pipelines.market.synthetic import SyntheticConfig
 from pipelines.market.synthetic.faults import dropped
-from tests.assets.world import REST, SYNTHETIC, World, checks, materialised, metadata, toml, why
+from tests.assets.world import REST, SILENT, SYNTHETIC, World, checks, materialised, metadata, toml, why
 
 MINUTE, KEYS = "BTC-USD|1m", {"symbol": "BTC-USD", "timeframe": "1m"}
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)
@@ -39,7 +40,10 @@ def without(world: World, start: datetime, minutes: int, symbol: str = "BTC-USD"
 
 @pytest.fixture
 def world(tmp_path: Path, instance: dg.DagsterInstance) -> World:
-    return World(tmp_path, instance, toml(source=DENSE))
+    primary = 'primary = "synthetic.BTC-USD"\n'
+    return World(
+        tmp_path, instance, toml(source=DENSE).replace(primary, f'{primary}second = "other.BTC-USD"\n')
+    )
 
 
 @pytest.fixture
@@ -133,6 +137,40 @@ def test_a_waived_gap_is_told_and_stops_nothing(tmp_path: Path, instance: dg.Dag
     assert require_trainable(world.lake, world.settings, "BTC-USD", "1m").waived == 400
 
 
+def alone(world: World) -> dg.ExecuteInProcessResult:
+    """`features` by itself, as a click on it or `make materialize` does."""
+    job = world.research.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        asset_selection=[dg.AssetKey("features")],
+        partition_key=MINUTE,
+        instance=world.instance,
+        run_config=SILENT,
+        raise_on_error=False,
+    )
+
+
+def test_features_by_themselves_need_bars_that_were_judged_and_found_good(candles: World) -> None:
+    """F27: what was refused is not made by clicking on the next asset."""
+    sound = candles.lake.read("candles", KEYS)
+    assert build(candles).success
+    assert alone(candles).success
+    absurd = sound.with_columns(
+        high=pl.when(pl.col("open_time") == START + timedelta(hours=9))
+        .then(pl.col("high") * 3)
+        .otherwise("high")
+    )
+    candles.lake.replace_months("candles", absurd, KEYS)
+    before = candles.lake.fingerprint("features", KEYS)
+    assert not build(candles).success
+    assert "BadData: data of BTC-USD|1m is not what it should be: outliers: 1 of 4,320 bars" in why(
+        alone(candles)
+    )
+    bars = candles.lake.read("bars", KEYS)
+    candles.lake.replace_months("bars", bars.with_columns(pl.col("volume") * 2), KEYS)
+    assert "found those of other bars; materialize `data_quality` first." in why(alone(candles))
+    assert candles.lake.fingerprint("features", KEYS) == before
+
+
 def test_an_absurd_price_stops_the_features_until_it_is_repaired(candles: World) -> None:
     sound = candles.lake.read("candles", KEYS)
     here = pl.col("open_time") == START + timedelta(hours=9)
@@ -176,6 +214,9 @@ def test_evidence_and_a_second_market_become_rows_that_say_so(candles: World) ->
         .cast(pl.Schema(FIRST_SEEN))
     )
     candles.lake.replace_months("second_candles", second, KEYS)
+    (note,) = repair(candles.lake, candles.settings, "BTC-USD", "1m")
+    assert note == "20 unknown bars were filled from other.BTC-USD, the first at 2026-01-01 09:20 UTC"
+    assert repair(candles.lake, candles.settings, "BTC-USD", "1m") == ()
     result = build(candles)
     assert result.success
     outside = ~pl.col("open_time").is_between(hour, hour + timedelta(minutes=59))
@@ -191,7 +232,10 @@ def test_evidence_and_a_second_market_become_rows_that_say_so(candles: World) ->
     assert set(lost["close"][:10]) == {before}
     ledger = candles.lake.read("coverage", KEYS)
     holes = ledger.filter(pl.col("kind").is_in(["unknown", "venue-down"]))
-    assert holes.select("bars", "reason").rows() == [(10, "said venue-down"), (20, "said unknown")]
+    assert holes.select("bars", "reason").rows() == [
+        (10, "said venue-down"),
+        (20, "said unknown; other.BTC-USD has no bar here either"),
+    ]
 
 
 def test_bars_that_have_not_closed_yet_are_not_expected(candles: World) -> None:

@@ -1,7 +1,7 @@
 """Minute bars and exchange candles -> BARS. Which source wins, and the close that an empty bar carries.
 
 Rules: ticks where they exist, else the candle. A bar without a trade is `verified-empty`, flat at the close
-of the bar before it. To a candle that has volume yield the tick feed's word that nobody traded, and the first and
+of the bar before it; so is a candle of volume 0 whose four prices are one. To a candle of trades yield the tick feed's word that nobody traded, and the first and
 last minute of each unbroken run of ticks: the feed may have begun or ended in their middle. A bar of a second venue
 says nothing about this one: it yields to anything that this one's ticks say, and is never `verified-empty`. Evidence
 that nobody traded makes a row only after a bar whose close is known; what is unknown makes none.
@@ -26,6 +26,9 @@ NO_TRADE: dict[str, float] = {
 """What follows from no trade alone; everything else about an empty candle (book, windows) is unknown."""
 
 EMPTY = "verified-empty"
+QUOTED = "alpaca."
+"""Markets whose candles without a trade have volume 0 and the prices of quotes, a range among them (venues.py); of
+any other market a range of prices was traded, whatever the volume says."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -38,8 +41,8 @@ def one_minute(
     evidence : open times (`open_time`) of minutes in which a source says that nobody traded; None: none
     A minute of ticks is whole when the feed was alive in the minutes before and after it; one at the edge of a
     run is used only where no candle has volume. An empty minute whose previous minute is not known has no close to
-    carry: it is no row if it comes from ticks or evidence, and flat at its own close if it comes from a candle of
-    volume 0.
+    carry: it is no row if it comes from ticks or evidence, and flat at its own close if it comes from a candle in
+    which nobody traded.
     """
     candles = _with_origin(candles).filter(
         ~_elsewhere() | ~pl.col("open_time").is_in(minute_bars["open_time"].implode())
@@ -55,9 +58,9 @@ def one_minute(
 
 
 def from_candles(candles: pl.DataFrame, timeframe: str, evidence: pl.DataFrame | None = None) -> pl.DataFrame:
-    """CANDLES of a timeframe -> its BARS, sorted by open_time; a candle of volume 0 is `verified-empty`.
+    """CANDLES of a timeframe -> its BARS, sorted by open_time; a candle in which nobody traded is `verified-empty`.
 
-    `candles` and `evidence` as in one_minute. Aggregates are null, except what follows from no trade. Raises
+    That is one of volume 0 at one price, or of volume 0 at whatever prices of a QUOTED market. `candles` and `evidence` as in one_minute. Aggregates are null, except what follows from no trade. Raises
     UnknownName for an unknown timeframe.
     """
     length = length_of(timeframe)
@@ -70,13 +73,15 @@ def from_candles(candles: pl.DataFrame, timeframe: str, evidence: pl.DataFrame |
 
 
 def _with_origin(candles: pl.DataFrame) -> pl.DataFrame:
-    """CANDLES plus their origin; older lakes and files have none, or null."""
+    """CANDLES plus their origin (older lakes and files have none, or null) and whether quotes make its prices."""
     origin = (
         pl.col("origin").fill_null("candle")
         if "origin" in candles.columns
         else pl.lit("candle").alias("origin")
     )
-    return candles.select(*CANDLES, origin)
+    market = pl.col("market") if "market" in candles.columns else pl.lit(None, pl.String)
+    quoted = market.str.starts_with(QUOTED).fill_null(value=False).alias("#quoted")
+    return candles.select(*CANDLES, origin, quoted)
 
 
 def _elsewhere() -> pl.Expr:
@@ -91,8 +96,10 @@ def _at_an_edge() -> pl.Expr:
 
 
 def _traded() -> pl.Expr:
-    """A candle of trades, of whatever venue; a null volume stays a candle: quality() must see it."""
-    return (pl.col("volume") != 0).fill_null(value=True) | _elsewhere()
+    """A candle of trades, of whatever venue; one with a null stays a candle: quality() must see it."""
+    one_price = (pl.col("high") == pl.col("low")) & (pl.col("open") == pl.col("close"))
+    quiet = (pl.col("volume") == 0) & ((one_price & (pl.col("open") == pl.col("high"))) | pl.col("#quoted"))
+    return ~quiet.fill_null(value=False) | _elsewhere()
 
 
 def _candle_bars(candles: pl.DataFrame) -> pl.DataFrame:

@@ -35,6 +35,12 @@ def totals(ledger: pl.DataFrame) -> dict[str, int]:
     return {kind: int(ledger.filter(pl.col("kind") == kind)["bars"].sum()) for kind in KINDS}
 
 
+def known_bars(ledger: pl.DataFrame) -> int:
+    """How many bars of a COVERAGE are rows of the bar table."""
+    counts = totals(ledger)
+    return counts[PRESENT] + counts[EMPTY]
+
+
 def interior(ledger: pl.DataFrame) -> pl.DataFrame:
     """The spans from the first row of the bar table to the last: a history may begin late or end early."""
     rows = ledger.filter(pl.col("kind").is_in([PRESENT, EMPTY]))
@@ -87,7 +93,7 @@ def require_known(ledger: pl.DataFrame, most: float, what: str, waived: Sequence
 def adds_up(ledger: pl.DataFrame, bars: pl.DataFrame, expected: int) -> tuple[str, ...]:
     """What is wrong between COVERAGE, the BARS it is about and the number of expected bars; empty when nothing is."""
     counts = totals(ledger)
-    known, rows = counts[PRESENT] + counts[EMPTY], bars["open_time"].n_unique()
+    known, rows = known_bars(ledger), bars["open_time"].n_unique()
     empty = int((bars["origin"] == EMPTY).sum())
     overlap = int((ledger["time"] < ledger["end"].shift()).fill_null(value=False).sum())
     wrong = {

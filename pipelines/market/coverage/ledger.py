@@ -73,6 +73,15 @@ def listed(ledger: pl.DataFrame, timeframe: str) -> pl.DataFrame:
     )
 
 
+def verified_empty(evidence: pl.DataFrame, timeframe: str, calendar: str = ALWAYS) -> pl.DataFrame:
+    """`open_time` of the expected bars in which, all EVIDENCE weighed, nobody traded; ascending."""
+    if evidence.is_empty():
+        return pl.DataFrame(schema={"open_time": UTC_US})
+    span = evidence.select(pl.col("time").min(), pl.col("end").max()).row(0)
+    said = spoken(expected_opens(span, timeframe, calendar), evidence, timeframe)
+    return said.filter(pl.col("kind") == EMPTY).select("open_time")
+
+
 def span_of(bars: pl.DataFrame, timeframe: str) -> Span | None:
     """[first open, last close) of a table with open times, or None when it is empty."""
     if bars.is_empty():

@@ -29,6 +29,16 @@ def spoken(opens: pl.Series, evidence: pl.DataFrame, timeframe: str) -> pl.DataF
     )
 
 
+def weighty(evidence: pl.DataFrame) -> pl.DataFrame:
+    """EVIDENCE without what says nothing new, by time: of the same words about the same span, the newest.
+
+    A hole that stays is asked about in every run, and would else leave a row each time.
+    """
+    newest = evidence.sort("seen_at", nulls_last=False, maintain_order=True)
+    kept = newest.unique(["time", "end", "kind", "reason"], keep="last", maintain_order=True)
+    return kept.sort("time", "end", "seen_at", maintain_order=True)
+
+
 def _weakest_first(evidence: pl.DataFrame) -> pl.DataFrame:
     """Rows in the order in which each overrules those before it; the same rows give the same order."""
     strength = pl.col("kind").replace_strict({UNKNOWN: 0}, default=1).alias("#answered")

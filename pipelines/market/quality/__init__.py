@@ -5,7 +5,7 @@ Not here: repairing anything, and where reports are written.
 """
 
 from pipelines.market.quality.agreement import clock, crossed_books, ticks_match_candles, trade_ids
-from pipelines.market.quality.finding import FINDINGS, Finding, Inputs, as_table
+from pipelines.market.quality.finding import FINDINGS, Finding, Inputs, as_table, from_table
 from pipelines.market.quality.known import filled, gaps, history, revisions
 from pipelines.market.quality.limits import QualityLimits, Waiver
 from pipelines.market.quality.outliers import outliers
@@ -25,6 +25,7 @@ __all__ = [
     "add_delays",
     "as_table",
     "findings",
+    "from_table",
     "tick_day",
 ]
 

@@ -57,3 +57,8 @@ def as_table(findings: Sequence[Finding]) -> pl.DataFrame:
     return pl.DataFrame(
         [{name: getattr(one, name) for name in FINDINGS} for one in findings], schema=FINDINGS
     )
+
+
+def from_table(table: pl.DataFrame) -> list[Finding]:
+    """Findings of their FINDINGS table; the example rows are not kept in it."""
+    return [Finding(**row) for row in table.select(list(FINDINGS)).iter_rows(named=True)]

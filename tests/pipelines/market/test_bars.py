@@ -43,13 +43,11 @@ def ticks(closes: dict[int, float | None]) -> pl.DataFrame:
 
 
 def candles(rows: dict[int, tuple[float, float]], step: int = 1) -> pl.DataFrame:
-    """Candles by minute: (close, volume), open one below, high one above."""
+    """Candles by minute: (close, volume), open and low one below, high one above; flat where nothing was traded."""
     return pl.DataFrame(
-        [
-            {"open_time": at(m * step), "open": c - 1, "high": c + 1, "low": c - 1, "close": c, "volume": v}
-            for m, (c, v) in rows.items()
-        ],
+        [(at(m * step), c - bool(v), c + bool(v), c - bool(v), c, v) for m, (c, v) in rows.items()],
         schema=CANDLES,
+        orient="row",
     )
 
 
@@ -132,6 +130,34 @@ def test_a_candle_without_volume_is_verified_empty_with_what_no_trade_implies() 
     assert [empty[name] for name in stated] == [0] * 7
     assert [empty[name] for name in MINUTE_AGGREGATES if name not in stated] == [None] * 20
     assert [candle[name] for name in MINUTE_AGGREGATES] == [None] * len(MINUTE_AGGREGATES)
+
+
+@given(
+    volume=st.sampled_from([0.0, 5.0]),
+    moved=st.sampled_from(["", "open", "high", "low", "close"]),
+    market=st.sampled_from([None, "coinbase.BTC-USD", "alpaca.BTC-USD"]),
+)
+def test_a_candle_is_quiet_at_volume_0_and_one_price_or_where_quotes_make_the_prices(
+    volume: float, moved: str, market: str | None
+) -> None:
+    """A range was traded, whatever the volume says; only Alpaca's quiet candles have one, of its quotes."""
+    values = {**dict.fromkeys(("open", "high", "low", "close"), 100.0), "volume": volume}
+    values |= (
+        {moved: 100.0 + (moved == "high") - (moved == "low") + (moved in ("open", "close"))} if moved else {}
+    )
+    values["high"] = max(values["open"], values["high"], values["close"])
+    told_of = candles({0: (90.0, 5.0), 1: (100.0, 5.0), 2: (95.0, 5.0)}).with_columns(market=pl.lit(market))
+    at_one = pl.col("open_time") == at(1)
+    table = told_of.with_columns(
+        pl.when(at_one).then(value).otherwise(pl.col(name)).alias(name) for name, value in values.items()
+    )
+    quiet = volume == 0 and (not moved or market == "alpaca.BTC-USD")
+    for bars in (from_candles(table, "1m"), one_minute(NO_TICKS, table)):
+        bar = bars.row(1, named=True)
+        assert bar["origin"] == ("verified-empty" if quiet else "candle")
+        carried = dict.fromkeys(("open", "high", "low", "close"), 90.0) | {"volume": 0.0}
+        assert {name: bar[name] for name in values} == (carried if quiet else values)
+        assert quality(bars, "1m").sound
 
 
 def test_a_close_is_not_carried_over_a_gap_of_the_timeframe() -> None:

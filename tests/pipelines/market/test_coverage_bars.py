@@ -105,44 +105,6 @@ def test_another_venues_bar_yields_to_whatever_the_ticks_of_this_one_say() -> No
     assert told(found.bars) == [(1, "ticks", 101.0), (2, "verified-empty", 101.0), (3, "second-venue", 90.0)]
 
 
-def test_a_second_market_fills_what_is_unknown_but_not_an_outage() -> None:
-    first = first_seen({0: (100.0, 5.0), 4: (100.0, 5.0)})
-    second = first_seen(dict.fromkeys(range(6), (100.2, 7.0)), name="two.BTC-USD")
-    found = minutely(Told(first, said((1, 2, "venue-down"), (2, 3, "unknown")), second))
-    assert told(found.bars) == [
-        *((0, "candle", 100.0), (2, "second-venue", 100.2), (3, "second-venue", 100.2), (4, "candle", 100.0))
-    ]
-
-
-def test_a_refused_repair_is_told_in_the_ledger_behind_what_the_source_said() -> None:
-    first = first_seen({0: (100.0, 5.0), 2: (100.0, 5.0)})
-    second = first_seen(dict.fromkeys(range(3), (110.0, 7.0)), name="two.BTC-USD")
-    found = minutely(Told(first, said((1, 2, "unknown")), second))
-    ledger = coverage((at(0), at(3)), found.bars, found.evidence, "1m")
-    assert ledger["reason"].to_list()[1] == (
-        "asked twice; two.BTC-USD is +10.00% away at an edge of the hole, expected at most 1.00%"
-    )
-
-
-def test_longer_bars_of_another_venues_minutes_say_so() -> None:
-    first = first_seen(dict.fromkeys((0, 1, 3, 4), (100.0, 5.0)))
-    second = first_seen(dict.fromkeys(range(5), (100.0, 7.0)), name="two.BTC-USD")
-    given = Told(first, second=second)
-    found = assemble_told(NO_TICKS, given, Told(NO_CANDLES), "5m")
-    assert found.bars.select("origin", "volume").rows() == [("second-venue", 27.0)]
-
-
-def test_longer_bars_are_filled_from_the_second_markets_own() -> None:
-    hours = candles({0: (100.0, 5.0), 2: (100.0, 5.0)}, step=60)
-    second = candles({0: (100.0, 9.0), 1: (100.0, 9.0), 2: (100.0, 9.0)}, step=60).with_columns(
-        seen_at=pl.lit(NOW), origin=pl.lit("candle"), market=pl.lit("two.BTC-USD")
-    )
-    found = assemble_told(
-        NO_TICKS, Told(NO_CANDLES), Told(hours, second=second.cast(pl.Schema(FIRST_SEEN))), "1h"
-    )
-    assert found.bars["origin"].to_list() == ["candle", "second-venue", "candle"]
-
-
 def test_an_empty_hour_follows_a_known_one() -> None:
     given = Told(
         candles({0: (100.0, 5.0), 3: (100.0, 5.0)}, step=60),
@@ -184,8 +146,11 @@ def test_a_bar_is_carried_only_from_the_bar_right_before_it_and_the_ledger_adds_
     other: set[int],
 ) -> None:
     """The law of gaps: nothing is forward-filled over an unknown or venue-down minute, whatever sources say."""
-    second = first_seen(dict.fromkeys(sorted(other), (100.4, 1.0)), name="two.BTC-USD")
-    given = Told(first_seen(dict(sorted(known.items()))), said(*spans), second)
+    filled = dict.fromkeys(sorted(other - set(known)), (100.4, 1.0))
+    rows = pl.concat(
+        [first_seen(dict(sorted(known.items()))), first_seen(filled, "second-venue", "two.BTC-USD")]
+    )
+    given = Told(rows.sort("open_time"), said(*spans))
     found = minutely(given, ticks(dict(sorted(feed.items()))) if feed else NO_TICKS)
     bars = found.bars
     assert bars.schema == pl.Schema(BARS)

@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import BadData
-from pipelines.market.repair import fill_from_second, rebuild_from_trades
-from pipelines.market.schemas import EVIDENCE, FIRST_SEEN, UTC_US
-from pipelines.market.timeframes import length_of
-from tests.pipelines.market.minute_bars_ticks import trades_frame
+from pipelines.market.repair import fill_from_second
+from pipelines.market.schemas import EVIDENCE, FIRST_SEEN
 
 START = datetime(2024, 7, 19, tzinfo=UTC)
 NOW = datetime(2024, 7, 20, tzinfo=UTC)
@@ -120,24 +118,3 @@ def test_only_holes_are_filled_and_each_is_filled_or_refused(
     assert sorted([*filled, *left]) == gaps
     agree = bool(first & second) and abs(100.0 * ratio / 100.0 - 1.0) <= 0.01
     assert filled == (sorted(set(gaps) & second) if agree else [])
-
-
-def test_bars_are_rebuilt_from_trades_in_the_order_of_time_and_id() -> None:
-    tape = trades_frame(
-        [(0.0, 1, 100.0, 1.0), (59.9, -1, 98.0, 2.0), (30.0, 1, 103.0, 0.5), (60.0, 1, 99.0, 4.0)]
-    )
-    tied = pl.concat([tape, tape[1:2].with_columns(id=pl.lit(9, pl.Int64), price=pl.lit(97.0))]).reverse()
-    opens = pl.Series([at(0), at(2)], dtype=UTC_US)
-    bars = rebuild_from_trades(tied, opens, "one.BTC-USD", NOW)
-    assert bars.schema == pl.Schema(FIRST_SEEN)
-    assert bars.rows() == [(at(0), 100.0, 103.0, 97.0, 97.0, 5.5, NOW, "ticks", "one.BTC-USD")]
-
-
-@pytest.mark.parametrize("timeframe", ["1m", "5m"])
-def test_rebuilding_needs_whole_bars(timeframe: str) -> None:
-    tape = trades_frame([(0.0, 1, 100.0, 1.0), (200.0, 1, 101.0, 1.0)])
-    opens = pl.Series([START], dtype=UTC_US)
-    volume = rebuild_from_trades(tape, opens, "one.BTC-USD", NOW, timeframe)["volume"].to_list()
-    assert volume == [{"1m": 1.0, "5m": 2.0}[timeframe]]
-    with pytest.raises(BadData, match=f"multiples of {timeframe}"):
-        rebuild_from_trades(tape, opens + length_of("1m") / 2, "one.BTC-USD", NOW, timeframe)

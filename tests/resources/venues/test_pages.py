@@ -1,5 +1,8 @@
 """The spool: what was kept comes back whole, and what is torn, altered or another's does not come back at all."""
 
+import os
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,13 +78,74 @@ def test_a_page_of_another_market_is_none(tmp_path: Path) -> None:
     assert other.read(ASKED) is None
 
 
+def test_a_page_of_another_source_is_none(tmp_path: Path) -> None:
+    """Another exchange of ccxt, another name of the symbol there, another server: another instrument's prices."""
+    market = Market("coinbase", "BTC-USD")
+    one, other = (
+        Spool(tmp_path, market, "1m", f"coinbase {name} https://x") for name in ("ETH/USD", "BTC/USD")
+    )
+    one.keep(ASKED, _answer())
+    assert other.read(ASKED) is None
+    other.keep(ASKED, _answer(b"new"))
+    found = other.read(ASKED)
+    assert found is not None
+    assert found.body == b"new"
+    assert one.read(ASKED) is None
+
+
 def test_clearing_removes_pages_and_what_a_killed_run_left(tmp_path: Path) -> None:
     spool = _spool(tmp_path)
     assert spool.clear() == 0
     spool.keep(ASKED, _answer())
     spool.keep(ASKED, _answer(), times=2)
-    (spool.folder / "20260302T000000-20260302T050000-1-0.page.77.part").write_bytes(b"half")
+    old, young = (spool.folder / f"20260302T000000-20260302T050000-1-0.page.{n}-1.part" for n in (77, 78))
+    for part in (old, young):
+        part.write_bytes(b"half")
+    long_ago = time.time() - 3700
+    os.utime(old, (long_ago, long_ago))
     assert spool.clear() == 2
+    assert list(spool.folder.iterdir()) == [young], "somebody may be writing it"
+
+
+def test_a_page_is_kept_while_others_clear(tmp_path: Path) -> None:
+    """Two runs of one partition: the one that has committed clears, the other still writes its pages."""
+    writer, failed, done = _spool(tmp_path), [], threading.Event()
+
+    def write() -> None:
+        try:
+            for number in range(300):
+                writer.keep(ASKED, _answer(b"x" * 200_000), times=number)
+        except OSError as error:
+            failed.append(error)
+        finally:
+            done.set()
+
+    workers = [threading.Thread(target=write)]
+    workers += [threading.Thread(target=_clear_until, args=(_spool(tmp_path), done)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert failed == []
+    _spool(tmp_path).clear()
+    assert list(writer.folder.iterdir()) == []
+
+
+def _clear_until(spool: Spool, done: threading.Event) -> None:
+    while not done.is_set():
+        spool.clear()
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    spool = _spool(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        spool.keep(ASKED, _answer())
     assert list(spool.folder.iterdir()) == []
 
 

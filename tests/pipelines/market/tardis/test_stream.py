@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadData, UnknownName
@@ -46,7 +46,9 @@ MUTATIONS = [
         "\t1",
         "\xa01",
     ),
+    *('"1"', '1"2', '"1,2"', '"', '"1', "1\r", GONE := "#gone"),
 ]
+"""GONE takes a field away with its comma."""
 
 
 def header(data_type: str) -> str:
@@ -106,11 +108,14 @@ def broken(data_type: str, mutations: list[tuple[int, int, str]], ending: str) -
     fields = [line.split(",") for line in lines(data_type, 20)]
     for row, column, value in mutations:
         fields[row][column % len(fields[row]) if column % len(fields[row]) > 1 else 2] = value
-    return text(data_type, [",".join(row) for row in fields], ending)
+    kept = [[value for value in row if value != GONE] for row in fields]
+    return text(data_type, [",".join(row) for row in kept], ending)
 
 
 @settings(max_examples=150, deadline=None)
 @given(mutated, st.integers(1, 900), st.integers(1, 700))
+@example(("trades", [(4, 2, '"'), (4, 3, '"'), (9, 2, '"')], "\n"), 1, 1)
+@example(("derivative_ticker", [(5, 10, GONE), (12, 7, "1,2")], "\n"), 1, 1)
 def test_a_file_cut_anywhere_gives_what_the_whole_file_gives(
     case: tuple[str, list[tuple[int, int, str]], str], size: int, chunk: int
 ) -> None:
