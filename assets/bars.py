@@ -111,9 +111,13 @@ def bars_of(lake: Lake, settings: Settings, symbol: str, timeframe: str) -> Asse
 
 
 def outages_of(lake: Lake, market: str) -> pl.DataFrame:
-    """EVIDENCE of when the source of a market's ticks was down; what else it said is about its ticks, not its bars."""
-    said = optional(lake, "tick_evidence", {"market": market}, EVIDENCE).select(list(EVIDENCE))
-    return said.filter(pl.col("kind") == "venue-down").unique(maintain_order=True)
+    """EVIDENCE of when the source of a market's ticks was down, and of minutes in which only its book was heard.
+
+    What else a source said is about its ticks, not its bars.
+    """
+    said = optional(lake, "tick_evidence", {"market": market}, {**EVIDENCE, "told_of": pl.String})
+    of_minutes = (pl.col("kind") == "venue-down") | (pl.col("told_of") == "minute_bars")
+    return said.filter(of_minutes).select(list(EVIDENCE)).unique(maintain_order=True)
 
 
 def ledger_of(

@@ -32,6 +32,7 @@ from pipelines.market.quality import (
 )
 from pipelines.market.quality.report import report, sparkline
 from pipelines.market.schemas import FIRST_SEEN, ORDER_BOOK, REVISIONS, TRADES
+from pipelines.market.symbols import Market
 from pipelines.market.timeframes import minutes_of
 from pipelines.settings import Settings
 from resources.clock import Clock
@@ -130,7 +131,9 @@ def ticks_of(lake: Lake, market: str) -> tuple[pl.DataFrame, pl.DataFrame]:
             lake.read(name, keys, columns=columns) if day in stored[name] else _no(schema, columns)
             for name, columns, schema in (("trades", OF_TRADES, TRADES), ("order_book", OF_BOOKS, ORDER_BOOK))
         )
-        row, late = tick_day(day, trades, book)
+        faults = optional(lake, "book_faults", {"market": market, "date": str(day)}, {"crossed": pl.Int64})
+        venue = Market.parse(market).venue
+        row, late = tick_day(day, trades, book, venue, int(faults["crossed"].sum()))
         rows.append(row)
         delays = add_delays([delays, late])
     return pl.concat(rows), delays

@@ -57,7 +57,8 @@ def refresh(
     require_one_market(stored, str(market), f"{market.symbol} {timeframe}")
     said = optional(lake, f"{table[:-1]}_evidence", keys, EVIDENCE)
     spans = to_ask(settings, market.symbol, timeframe, stored, said, source.recheck_bars)
-    asked = source.candles_in(market, timeframe, spans, held=not stored.is_empty())
+    newest: datetime | None = stored.filter(pl.col("market") == str(market))["open_time"].max()  # type: ignore[assignment]
+    asked = source.candles_in(market, timeframe, spans, held=newest is not None, newest=newest)
     with exclusive(lake.root, f"{table} {market.symbol} {timeframe}"):
         kept = keep(lake, asked, settings, market, timeframe, table)
     source.committed(market, timeframe)

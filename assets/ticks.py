@@ -5,7 +5,7 @@ does not grow with the range.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import partial
 
 import dagster as dg
@@ -15,11 +15,13 @@ from assets.automation import when_an_input_is_replaced
 from assets.describe import OWNERS, receipt_metadata
 from assets.partitions import Partitions, days_by_market
 from assets.tables import KINDS, keep_quarantine, optional
+from assets.tick_days import MADE_HERE, hearing_of, keep_evidence, keep_faults, midnight_of
 from pipelines.errors import MissingData
-from pipelines.market.minute_bars import minute_bars
-from pipelines.market.recorder_clock import trusts_local_time
+from pipelines.market.minute_bars import heard_minutes
+from pipelines.market.recorder_clock import CLOCK_SECONDS, trusts_local_time
 from pipelines.market.schemas import ORDER_BOOK, TRADES
 from pipelines.market.symbols import Market
+from pipelines.settings import Settings
 from resources.lake import Lake, Receipt
 from resources.progress import Progress
 from resources.sources import Delivery, Source
@@ -97,6 +99,8 @@ def _ingest(
             )
             for day, d in delivered.items():
                 keep_evidence(lake, table, market, day, d.evidence)
+                if table == "order_book":
+                    keep_faults(lake, market, day, d)
             quarantined += keep_quarantine(
                 lake, table, {f"{market}.{day}": d.quarantine for day, d in delivered.items()}
             )
@@ -118,17 +122,6 @@ def in_blocks(
         held[day] = found
     if held:
         yield held
-
-
-def keep_evidence(lake: Lake, table: str, market: Market, day: date, evidence: pl.DataFrame) -> None:
-    """Keep what a source said about spans without ticks; a later reading of the day replaces it, also by nothing."""
-    keys: dict[str, str | date] = {"market": str(market), "told_of": table, "date": day}
-    if not evidence.is_empty() or lake.exists("tick_evidence", keys):
-        begin = datetime.combine(day, time(), UTC)
-        within = evidence.with_columns(
-            pl.col("time").clip(lower_bound=begin), pl.col("end").clip(upper_bound=begin + timedelta(days=1))
-        )
-        lake.replace("tick_evidence", within, keys)
 
 
 def available(
@@ -190,17 +183,30 @@ def _minute_bars(p: Partitions) -> dg.AssetsDefinition:
     def minute_bars_asset(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
-        receipts = []
+        receipts, silent = [], 0
         asked = available(
             context.partition_keys, partial(_tick_days, lake), "stored trades and no order book", "the lake"
         )
         for market, days in asked.items():
             for block in progress.track(blocks(days), f"minute_bars {market}"):
-                built = {day: minutes_of_day(lake, market, day) for day in block}
-                receipts.append(lake.replace_many("minute_bars", built, {"market": str(market)}))
-        return _many(receipts, [])
+                built = {
+                    day: minutes_of_day(lake, market, day, settings.quality.clock_seconds) for day in block
+                }
+                receipts.append(
+                    lake.replace_many(
+                        "minute_bars",
+                        {day: bars for day, (bars, _) in built.items()},
+                        {"market": str(market)},
+                    )
+                )
+                for day, (_, unknown) in built.items():
+                    keep_evidence(lake, MADE_HERE, market, day, unknown)
+                    silent += minutes_in(unknown)
+        note = f"{silent:,} minutes in which only the order book was heard are no rows: see the coverage of the bars"
+        return _many(receipts, [note] if silent else [])
 
     return minute_bars_asset
 
@@ -209,11 +215,22 @@ def _tick_days(lake: Lake, market: Market) -> list[date]:
     return sorted(set(lake.dates("trades", str(market))) | set(lake.dates("order_book", str(market))))
 
 
-def minutes_of_day(lake: Lake, market: Market, day: date) -> pl.DataFrame:
-    """MINUTE_BARS of one stored day, read with the last 61 minutes of the day before."""
-    start = datetime.combine(day, time(), UTC)
+def minutes_of_day(
+    lake: Lake, market: Market, day: date, clock_seconds: float = CLOCK_SECONDS
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """MINUTE_BARS of one stored day, read with the last 61 minutes of the day before, and EVIDENCE of its silences.
+
+    clock_seconds : a recorder's clock further off than this is no judge of lateness
+    """
+    start = midnight_of(day)
     span = (start - CARRY_IN, start + timedelta(days=1))
     keys = {"market": str(market)}
     trades = optional(lake, "trades", keys, TRADES, *span)
     book = optional(lake, "order_book", keys, ORDER_BOOK, *span)
-    return minute_bars(trades, book, day, check_local_time=trusts_local_time(trades, book))
+    trusted = trusts_local_time(trades, book, most=clock_seconds)
+    return heard_minutes(trades, book, day, hearing_of(lake, market, day, trades), check_local_time=trusted)
+
+
+def minutes_in(evidence: pl.DataFrame) -> int:
+    """How many minutes an EVIDENCE of whole minutes covers."""
+    return int((evidence["end"] - evidence["time"]).dt.total_minutes().sum())

@@ -37,6 +37,20 @@ class Minutes:
         return 1 + -(-(self.count - 1) // minutes)
 
 
+@dataclass(frozen=True)
+class ByTimeframe:
+    """A lookback that a table of the definition gives for each timeframe."""
+
+    count: Callable[[int], int] = field(repr=False)  # bars including t, of bars of so many minutes
+
+    def bars(self, minutes: int) -> int:
+        """Bars of `minutes` minutes, including t, that hold everything the value needs."""
+        return self.count(minutes)
+
+
+Lookback = int | Minutes | ByTimeframe
+
+
 @dataclass(frozen=True, eq=False)
 class Feature:
     """One column of the feature table.
@@ -49,7 +63,7 @@ class Feature:
     group: str  # file it is declared in
     unit: str  # quote, base, ratio, share, flag, %, bp, bp², 1/min, 1/bar, day, [-1,1], 0-100, bp/h
     encoding: Encoding
-    lookback: int | Minutes  # bars including t, or minutes
+    lookback: Lookback  # bars including t, or minutes, or by timeframe
     formula: Formula = field(repr=False)
     doc: str = field(repr=False)  # formula in words and its source
     bounds: tuple[float, float] = (-inf, inf)
@@ -74,7 +88,7 @@ class Feature:
 def feature(
     *,
     unit: str,
-    lookback: int | Minutes,
+    lookback: Lookback,
     encoding: Encoding = "none",
     bounds: tuple[float, float] = (-inf, inf),
     flag: bool = False,

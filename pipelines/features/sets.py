@@ -34,7 +34,12 @@ _V5 = (
     *("tick_volatility", "tick_volatility_5m", "realized_volatility", "jump_indicator"),
     *("vwap_distance", "arrival_price_impact"),
 )
-_SETS = {"v4": _V4, "v5": _V5, "meta17_funding": ("funding_rate", "funding_momentum_1h")}
+_META_FUNDING = ("funding_rate", "funding_momentum_1h")
+_META_BARS = (
+    *("mom_1", "mom_3", "mr_ema20_z", "rv_1h", "regime_high_vol", "gk_volatility", "jump_magnitude"),
+    *("volume_intensity", "price_efficiency", "price_volume_corr", "vwap_momentum", "depth_proxy"),
+)
+_SETS = {"v4": _V4, "v5": _V5, "meta12": _META_BARS, "meta17_funding": _META_FUNDING}
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def features_named(names: Sequence[str]) -> tuple[Feature, ...]:
 
 
 def feature_set(name: str) -> FeatureSet:
-    """A set by name (v4, v5, meta17_funding); raises UnknownName for any other."""
+    """A set by name (v4, v5, meta12, meta17_funding); raises UnknownName for any other."""
     if name not in _SETS:
         raise UnknownName(_unknown("feature set", name, list(_SETS)))
     names = _SETS[name]

@@ -23,6 +23,8 @@ MICROS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}
 LARGEST = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": 1e20}
 """Stamps below are of that unit: these are the year 5138 in each, and the next unit's 1973."""
 KRAKEN_HEADER = b"open_time,open,high,low,close,volume,trades\n"
+ZONE = r"(Z|[+]00:?00| UTC)$"
+READ_AS_UTC = "times without a zone were read as UTC"
 FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
@@ -125,18 +127,17 @@ def _times(stamps: pl.Series, unit: str | None) -> tuple[pl.Series, tuple[str, .
     if isinstance(stamps.dtype, pl.Datetime):
         naive = stamps.dtype.time_zone is None
         aware = stamps.dt.replace_time_zone("UTC") if naive else stamps.dt.convert_time_zone("UTC")
-        return aware.cast(UTC_US).alias("open_time"), (
-            "times without a zone were read as UTC",
-        ) if naive else ()
+        return aware.cast(UTC_US).alias("open_time"), (READ_AS_UTC,) if naive else ()
     text = stamps.cast(pl.String)
     whole = text.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
     if whole.null_count() * 2 <= len(whole):
         return _epoch(whole, unit)
-    plain = text.str.replace("T", " ").str.replace(r"(Z|[+]00:?00| UTC)$", "")
+    plain = text.str.replace("T", " ").str.replace(ZONE, "")
     read = pl.select(
         pl.coalesce(plain.str.to_datetime(form, time_unit="us", strict=False) for form in FORMATS)
     ).to_series()
-    return read.dt.replace_time_zone("UTC").alias("open_time"), ()
+    naive = (read.is_not_null() & ~text.str.contains(ZONE)).any()
+    return read.dt.replace_time_zone("UTC").alias("open_time"), (READ_AS_UTC,) if naive else ()
 
 
 def _epoch(whole: pl.Series, unit: str | None) -> tuple[pl.Series, tuple[str, ...]]:

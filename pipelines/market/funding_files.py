@@ -1,5 +1,6 @@
 """Parsing of funding payments from Parquet tables: columns `time`, `funding_rate` and `coin` or `symbol`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
@@ -9,6 +10,7 @@ from pipelines.market.rows import EARLIEST
 from pipelines.market.schemas import FUNDING, UTC_US
 
 HOUR_US = 3_600_000_000
+HOUR, FILE = "#hour", "#file"
 LARGEST_RATE = 1.0
 """A rate of 100 % a period is broken data: venues cap it at a few percent."""
 
@@ -40,6 +42,29 @@ def parse_funding(table: pl.DataFrame, file: str, where: str | None, now: dateti
     return rows.with_columns(
         around.list.sort().list.get((around.list.len() - 1) // 2, null_on_oob=True).alias("period_hours")
     ).select(pl.col(name).cast(dtype) for name, dtype in FUNDING.items())
+
+
+def together(parts: Sequence[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
+    """FUNDING of one symbol from several files, sorted by time: one row for each payment.
+
+    parts : file and its FUNDING, at least one
+    A payment is named by the hour nearest to its stamp, since files differ in how late they stamp it. Of equal ones the
+    later stamp stays: a rate must not seem known before it was. Raises BadData naming both files where two of a payment
+    differ.
+    """
+    hour = pl.col("time").dt.round("1h").alias(HOUR)
+    rows = pl.concat([frame.with_columns(hour, pl.lit(file).alias(FILE)) for file, frame in parts])
+    rows = rows.sort("time", maintain_order=True)
+    apart = rows.filter(pl.col("rate").n_unique().over(HOUR) > 1).sort(HOUR, maintain_order=True)
+    if apart.height:
+        first = apart.row(0, named=True)
+        other = apart.filter(pl.col(HOUR) == first[HOUR], pl.col("rate") != first["rate"]).row(0, named=True)
+        raise BadData(
+            f"files {first[FILE]} and {other[FILE]} differ about the funding of {first[HOUR]:%Y-%m-%d %H:%M} UTC: "
+            f"expected one rate, found {first['rate']} stamped {first['time']:%H:%M:%S.%f} and {other['rate']} stamped "
+            f"{other['time']:%H:%M:%S.%f}; remove the wrong file or row."
+        )
+    return rows.unique(HOUR, keep="last", maintain_order=True).select(list(FUNDING))
 
 
 def _of_symbol(table: pl.DataFrame, file: str, where: str | None) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from pipelines.market.equity_files import ZONES, day_of, parse_lean, unpack_zip
 from pipelines.market.file_entry import FileEntry
 from pipelines.market.plausibility import check_candles
 from pipelines.market.rows import Parsed, refuse_hopeless
+from pipelines.market.session_zone import refuse_other_zone
 from pipelines.market.symbols import Market
 from pipelines.market.timeframes import length_of
 from resources.sources.entries import parquet_of, paths_of
@@ -97,7 +98,10 @@ class CandleFiles:
         parsed = without_last(parsed, file, raw) if entry.last_is_open else parsed
         if entry.layout == "lean_equity" or entry.calendar != ALWAYS:
             parsed = without_jumps(parsed, file, raw)
-        return within_sessions(parsed, file, calendar_of(entry.calendar), timeframe, raw)
+        calendar = calendar_of(entry.calendar)
+        inside = within_sessions(parsed, file, calendar, timeframe, raw)
+        refuse_other_zone(parsed, inside, file, calendar)
+        return inside
 
     def _rows(self, path: Path, entry: FileEntry) -> tuple[Parsed, bytes | None]:
         """The file's rows, and its text when it is one."""

@@ -4,6 +4,7 @@ Files are declared by FileEntry; a file of the same folders that no entry claims
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -13,13 +14,16 @@ import polars as pl
 
 from pipelines.errors import BadData, MissingData
 from pipelines.market.file_entry import FileEntry
-from pipelines.market.funding_files import parse_funding
+from pipelines.market.funding_files import parse_funding, together
 from pipelines.market.native.far_trades import without_far_trades
-from pipelines.market.parsing import parse_order_book, parse_trades
+from pipelines.market.parsing import parse_trades
 from pipelines.market.plausibility import check_order_book, check_trades
 from pipelines.market.rows import Parsed, refuse_hopeless
 from pipelines.market.symbols import Market
+from pipelines.market.tardis.layouts import layout_of
+from pipelines.market.tardis.stream import stream
 from resources.sources.candle_files import CandleFiles
+from resources.sources.day_pieces import Cut, DayPieces, cut
 from resources.sources.entries import listing, parquet_of, paths_of
 from resources.sources.fill_files import fills_of
 from resources.sources.gathering import gather, judged_clock
@@ -28,9 +32,8 @@ from resources.sources.source import Delivery
 from resources.sources.tick_files import TickIndex, near, window_of
 
 DAY = timedelta(days=1)
+BEST = ("bid_price_1", "ask_price_1")
 NO_PRIMARIES: Mapping[str, Market] = MappingProxyType({})
-KEPT = 3
-"""Parsed files kept in memory: a run over days meets each file up to three times in a row."""
 
 
 class FilesSource:
@@ -51,7 +54,7 @@ class FilesSource:
         """
         self.entries, self.root, self.now = tuple(entries), root, now
         self.index = TickIndex(now, cache)
-        self._parsed: dict[tuple[str, str, int, int], Parsed] = {}
+        self._pieces = DayPieces()
         self.of_candles = CandleFiles(self.entries, root, now, primaries)
 
     def trades(self, market: Market, day: date) -> Delivery:
@@ -64,16 +67,14 @@ class FilesSource:
             delivery.frame if numbered else delivery.frame.with_columns(pl.int_range(pl.len()).alias("id"))
         )
         notes = delivery.notes if numbered else (*delivery.notes, "trades are numbered by arrival")
-        return judged_clock(
-            Delivery(frame.sort("time", "id"), delivery.quarantine, notes, True, delivery.duplicates)
-        )
+        return judged_clock(replace(delivery, frame=frame.sort("time", "id"), notes=notes))
 
     def order_book(self, market: Market, day: date) -> Delivery:
         """Snapshots of one UTC day, from 25-level files where they hold the day, else from 5-level files."""
         deep = [path for path in self._tick_paths(market, "tardis_book_snapshot_25") if near(path, day)]
         has_deep = any(day in days for days in self.index.days(deep).values())
         kind, levels = ("tardis_book_snapshot_25", 25) if has_deep else ("tardis_book_snapshot_5", 5)
-        files = self._of_day(market, day, kind, lambda path: self._book_of(path, levels))
+        files = self._of_day(market, day, kind, lambda path, asked: self._book_of(path, asked, levels))
         start = datetime.combine(day, time(), UTC)
         return judged_clock(gather(files, "time", start, start + DAY, None))
 
@@ -102,11 +103,11 @@ class FilesSource:
         if not entries:
             return None
         parts = [
-            parse_funding(parquet_of(path), str(path), entry.where, self.now)
+            (str(path), parse_funding(parquet_of(path), str(path), entry.where, self.now))
             for entry in entries
             for path in paths_of(entry, self.root)
         ]
-        rows = pl.concat(parts).unique("time", maintain_order=True).sort("time")
+        rows = together(parts)
         return rows.filter(pl.col("time").is_between(start, end, closed="left"))
 
     def fills(self, symbol: str, start: datetime, end: datetime) -> Delivery | None:
@@ -163,9 +164,9 @@ class FilesSource:
         return sorted({day for days in found.values() for day in days})
 
     def _of_day(
-        self, market: Market, day: date, kind: str, parse: Callable[[Path], Parsed]
+        self, market: Market, day: date, kind: str, read: Callable[[Path, date], Cut]
     ) -> dict[str, Parsed]:
-        """Parsed files that hold rows of a day, by path."""
+        """The rows of a day in each file that holds any, by path."""
         paths = self._tick_paths(market, kind)
         days = self.index.days([path for path in paths if near(path, day)])
         holding = [path for path, found in days.items() if day in found]
@@ -174,7 +175,7 @@ class FilesSource:
                 f"files have no {kind} of {market} on {day}: expected a file that holds the day, found "
                 f"{len(paths)} files of other days; add the file or leave the day out."
             )
-        files = {str(path): self._once(path, kind, parse) for path in holding}
+        files = {str(path): self._pieces.of(kind, path, day, read) for path in holding}
         labels = {parsed.label: name for name, parsed in files.items() if parsed.label}
         if len(labels) > 1:
             raise BadData(
@@ -184,26 +185,19 @@ class FilesSource:
             )
         return files
 
-    def _once(self, path: Path, kind: str, parse: Callable[[Path], Parsed]) -> Parsed:
-        state = path.stat()
-        key = (kind, str(path), state.st_size, state.st_mtime_ns)
-        if key not in self._parsed:
-            while len(self._parsed) >= KEPT:
-                self._parsed.pop(next(iter(self._parsed)))
-            self._parsed[key] = parse(path)
-        return self._parsed[key]
-
-    def _trades_of(self, path: Path) -> Parsed:
+    def _trades_of(self, path: Path, day: date) -> Cut:
+        """A file of trades, whole before it is cut: an outlier is judged by its neighbours."""
         parsed = parse_trades(read_chunks(path), str(path), window_of(path, self.now))
         refuse_hopeless(parsed, str(path))
         check_trades(parsed.rows, str(path))
-        return without_far_trades(parsed, str(path))
+        return cut([without_far_trades(parsed, str(path))], day, ["time"])
 
-    def _book_of(self, path: Path, levels: int) -> Parsed:
-        parsed = parse_order_book(read_chunks(path), str(path), window_of(path, self.now), levels)
-        refuse_hopeless(parsed, str(path))
-        check_order_book(parsed.rows, str(path))
-        return parsed
+    def _book_of(self, path: Path, day: date, levels: int) -> Cut:
+        layout = layout_of(f"book_snapshot_{levels}")
+        found = cut(stream(read_chunks(path), layout, str(path), window_of(path, self.now)), day, BEST)
+        refuse_hopeless(found.whole, str(path))
+        check_order_book(found.whole.rows, str(path))
+        return found
 
 
 def _market_of(entries: Sequence[FileEntry]) -> Market | None:

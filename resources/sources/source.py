@@ -24,6 +24,9 @@ class Delivery:
     evidence: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(schema=EVIDENCE)
     )  # spans without a candle
+    crossed: int | None = (
+        None  # book states left out because they were crossed or locked; None: none is left out
+    )
 
     @property
     def sent(self) -> int:

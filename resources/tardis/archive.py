@@ -10,18 +10,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from pipelines.errors import BadAnswer, MissingData
-from pipelines.market.schemas import EVIDENCE
 from pipelines.market.tardis.layouts import layout_of
 from pipelines.market.venue_settings import TardisSettings
 from resources.clock import Clock
 from resources.sources.captures import Captured
 from resources.tardis.asking import NAME, Asking, NotThere
 from resources.tardis.engines import PART, Channel, details, download
-from resources.tardis.incidents import evidence_of
-from resources.tardis.manifest import Manifest, read_manifest, sha256_of
+from resources.tardis.incidents import Incidents, evidence_of
+from resources.tardis.manifest import Manifest, manifest_path, read_manifest, sha256_of
 from resources.tardis.slices import replayed
 from resources.tardis.verify import Contents, contents_of
 from resources.venues.gate import Gate
@@ -51,8 +48,13 @@ class Archive:
         """
         path = self._path(exchange, data_type, day, symbol)
         known = read_manifest(path)
-        if known is not None and path.is_file() and known.of(path):
-            return path
+        if path.is_file():
+            if known is not None and known.of(path):
+                return path
+            path.unlink(
+                missing_ok=True
+            )  # nobody may read what is not what was verified, even if it stays away
+            manifest_path(path).unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self.cache, prefix=".fetch-"))
         try:
@@ -78,21 +80,27 @@ class Archive:
         """
         return replayed(self._asking, self.settings, self._key, self.cache, exchange, channels, start, end)
 
-    def incidents(self, exchange: str) -> pl.DataFrame:
-        """EVIDENCE of kind venue-down: when the archive recorded nothing of an exchange, by its own word."""
+    def incidents(self, exchange: str) -> Incidents:
+        """When the archive recorded nothing of an exchange, by its own word; raises as `dataset` does."""
+        return evidence_of(self._details(exchange), exchange, self.clock.now())
+
+    def channels(self, exchange: str) -> frozenset[str]:
+        """The channels that the archive says it has ever recorded of an exchange; empty where it does not say."""
+        return frozenset(self._details(exchange).get("availableChannels") or ())
+
+    def _details(self, exchange: str) -> dict[str, Any]:
         what = f"the details of {exchange}"
 
         async def call() -> dict[str, Any]:
             return await details(self.settings, exchange)
 
         try:
-            found = self._asking.ask(call, what)
+            return self._asking.ask(call, what)
         except NotThere:
             raise MissingData(
                 f"{NAME} does not know exchange {exchange!r}: expected one of its exchanges; correct "
                 "source.venues.tardis.markets."
             ) from None
-        return evidence_of(found, exchange, self.clock.now()).select(*EVIDENCE)
 
     def _fetch(self, exchange: str, data_type: str, day: date, symbol: str, folder: Path, path: Path) -> None:
         layout, part = layout_of(data_type), folder / PART

@@ -153,6 +153,11 @@ class Fetch:
         begin = self.pages[0][0] if self.pages else None
         leading = [piece for hole in holes if hole[0] == begin for piece in self.holes.pieces(hole)]
         ends = list(dict.fromkeys([*leading[:1], *leading[-1:]]))
+        if leading == ends:  # no middle that could be spared
+            self.holes.ask_again(holes)
+            if leading:
+                self.holes.listed_since()
+            return
         self.holes.ask_again(ends)
         rest = [hole for hole in holes if hole[0] != begin]
         if leading and not self.holes.listed_since():

@@ -54,7 +54,8 @@ def candles_of(
     """The delivery of the symbol's own part of the spans, with a sentence where it ends.
 
     `held`: candles of it are stored; `newest`: open time of the newest of them. Raises MissingData when no bar of the
-    universe can be its own, and the VenueError tree; a symbol that is known to have ended and is not listed any more is no error.
+    universe can be its own, and the VenueError tree; a symbol that is known to have ended and is not listed any more
+    is no error.
     """
     said = require_listed(market.symbol, name.expected, name.renames)
     mine = [own for span in spans if (own := own_span(market.symbol, span, name.renames)) is not None]

@@ -164,16 +164,23 @@ def speaking(venue: str) -> Iterator[None]:
         raise
     except ccxt.BaseError as error:
         kind = next(kind for name, kind in TRANSLATED if isinstance(error, getattr(ccxt, name)))
-        said = excerpt(redact(str(error)).encode())
+        _blot(error)
+        said = excerpt(str(error).encode())
         raise kind(
             f"{venue} refuses with {type(error).__name__} ({said}): expected an answer; {_remedy(error)}."
         ) from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        said = f"{type(error).__name__}: {redact(str(error))}"
+        _blot(error)
+        said = f"{type(error).__name__}: {error}"
         raise BadAnswer(
             f"{venue} answered something that ccxt cannot read ({said}): expected its usual form; nothing of it is "
             "used."
         ) from error
+
+
+def _blot(error: Exception) -> None:
+    """Take secrets out of an error itself: whoever logs ours prints its cause as well."""
+    error.args = tuple(redact(each) if isinstance(each, str) else each for each in error.args)
 
 
 def parse(answer: Answer, venue: str) -> Any:

@@ -39,8 +39,9 @@ def fetch_fills(
 ) -> Delivery:
     """FILLS of the wallets in one market and a half-open span, sorted by time; fills in other coins are left out.
 
-    `evidence` (WALLET_EVIDENCE) says of each wallet what was asked for, and marks as unknown the moments with more fills
-    than one answer holds, and the time before the oldest fill of a wallet whose record is full. Raises VenueError, BadSpan, and BadSettings for what is no address.
+    `evidence` (WALLET_EVIDENCE) says of each wallet that answered with any fill what it was asked for, and marks as
+    unknown the moments with more fills than one answer holds, and the time before the oldest fill of a wallet whose
+    record is full. Raises VenueError, BadSpan, and BadSettings for what is no address.
     """
     start, end = span
     if start >= end:
@@ -158,6 +159,6 @@ def _evidence(address: str, walked: Walk, found: _Found, span: Span, now: dateti
     if found.known >= KEPT and found.oldest is not None:
         spans.append((start, found.oldest, f"the venue keeps the newest {KEPT:,} fills of a wallet only"))
     rows = [(address, a, b, "unknown", why, moment) for a, b, why in sorted(spans) if a < b]
-    if start < end:
+    if start < end and found.known:
         rows.append((address, start, end, ASKED, "its fills were asked for", moment))
     return table(rows, WALLET_EVIDENCE)

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.errors import BadAnswer
 from pipelines.market.paging import Span, bars_in, closed_end, first_served, floor
+from pipelines.market.trade_ids import LONGEST_QUIET
 from resources.venues.asking import Asker, Reply
 from resources.venues.ledger import Ledger, Times, micros, moment, spelled
 
@@ -20,8 +21,6 @@ ROUNDS = 10
 """Questions about the same hole; the third and later ones only as long as each brings new candles."""
 MARGIN = 30
 """Bars asked for on each side of a hole, so that the answer can hold rows on both sides of it."""
-LONGEST_QUIET = timedelta(minutes=30)
-"""Longest hole that candles alone may call quiet, where the venue's trades can be asked."""
 DAY = timedelta(days=1)
 
 

@@ -1,8 +1,8 @@
 """Bars made of the venue's own trades where its candles have none (F10, F13, F14); the others are empty or unknown.
 
-A bar is known from trades only between two of them: the first of an answer, before it or in it, and one at or after
-its close. After the newest trade nobody can tell a quiet market from an outage, or from a venue that has not
-published yet. That none between the two is lost is for whoever gives the trades to prove (counter.py).
+A bar is known from trades only between two of them, one at or before its open and one at or after its close. After
+the newest trade nobody can tell a quiet market from an outage, or from a venue that has not published yet. That none
+between the two is lost is for whoever gives the trades to prove (counter.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from pipelines.market.paging import Span, ceiling, floor
 from pipelines.market.schemas import UTC_US
 from pipelines.market.trade_candles import by_day, candles_of
 from resources.venues.asking import Asker
-from resources.venues.ledger import Ledger, spelled
+from resources.venues.ledger import Ledger, micros, spelled
 
 AROUND = timedelta(minutes=2)
 """Trades asked for on each side of a hole at most: their ids must go on across it."""
@@ -36,6 +36,7 @@ class Rebuilder:
         self.asker, self.ledger, self.present, self.trades = asker, ledger, present, trades
         self.bars: list[pl.DataFrame] = []  # CANDLES plus seen_at
         self._around = min(AROUND, 2 * asker.length)
+        self._proof: Span | None = None  # of the hole's last answer: all trades in it are there
 
     def fill(self, holes: Sequence[Span], tell: Callable[[str, float], None]) -> None:
         """Settle what trades can settle of some holes, and say of the rest why not.
@@ -44,7 +45,7 @@ class Rebuilder:
         """
         total, done = sum(len(by_day(hole)) for hole in holes), 0
         for place, hole in enumerate(holes):
-            start = hole[0]
+            start, self._proof = hole[0], None
             for chunk in by_day(hole):
                 tell(f"{self.asker.market}: candles from trades, {done} of {total} spans", done / total)
                 done += 1
@@ -76,14 +77,13 @@ class Rebuilder:
     def _settle(self, span: Span, until: datetime) -> datetime:
         """Rebuild or call empty what lies between the trades of an answer; where that ends."""
         length, venue = self.asker.length, self.asker.market.venue
-        asked = span[0] - self._around
-        times = (found := self.trades(asked, until))["time"]
+        times = (found := self.trades(span[0] - self._around, until))["time"]
         first, last = times.min(), times.max()
         if not isinstance(first, datetime) or not isinstance(last, datetime):
             self._unknown(span, f"{venue} gave no trade around it: not treated as a quiet market")
             return span[0]
-        whole = floor(first, length) if floor(first, length) >= asked else ceiling(first, length)
-        begin = min(max(span[0], whole), span[1])
+        whole = self._whole_from(span[0], first)
+        self._proof, begin = (whole, last), min(whole, span[1])
         end = max(begin, min(floor(last, length), span[1]))
         bars, seen_at = candles_of(found, (begin, end), length), self.asker.now()
         self.bars.append(bars.with_columns(pl.lit(seen_at, UTC_US).alias("seen_at")))
@@ -97,6 +97,13 @@ class Rebuilder:
             shown = f"{venue} has one at {at:%Y-%m-%d %H:%M:%S} UTC"
             self._unknown(part, f"no trade {side}, {shown}: not treated as a quiet market")
         return end
+
+    def _whole_from(self, start: datetime, first: datetime) -> datetime:
+        """The first bar, from `start` on, of which the trades of an answer that begins with `first` are all there."""
+        if self._proof is not None and self._proof[0] <= start and first <= self._proof[1]:
+            return start  # this answer goes on where the one before it ended
+        begins = micros(start) == self.ledger.opens[0]  # of what came before it nobody was asked
+        return max(start, (floor if begins else ceiling)(first, self.asker.length))
 
     def _unknown(self, span: Span, reason: str) -> None:
         """Say why trades do not help, behind why they were asked for where a row was there and was refused."""

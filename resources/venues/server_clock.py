@@ -1,8 +1,7 @@
 """The venue's clock, measured against ours: which bar has closed is decided by it, never by this machine's.
 
 A clock that is wrong by a known amount does no harm to data: bars wait for the exchange's clock and whoever looks at
-the output is told. It is refused only where a caller must act at a close (`require_close`), and where it cannot be
-measured at all.
+the output is told. Refused is only what cannot be measured at all.
 """
 
 from collections.abc import Mapping
@@ -63,15 +62,6 @@ class ServerClock:
             self._measured = (self.clock.monotonic(), self.clock.now().timestamp())
             self._tell(self._offset)
         return self._offset
-
-    def require_close(self, limit: float = WORTH_TELLING) -> None:
-        """Raise ClockSkew when our clock is more than `limit` seconds off: what acts at a close would miss it."""
-        offset = self.offset()
-        if abs(offset.seconds) > limit:
-            raise ClockSkew(
-                f"your clock is {_how_far(offset)} by {self.venue}'s ({offset.how}): expected at most {limit:g} s; "
-                "synchronise it (timedatectl set-ntp true)."
-            )
 
     def _measure(self) -> Offset:
         best: Offset | None = None

@@ -4,7 +4,9 @@ The archive splits its files and its replay by the recorder's local time, so a d
 day before, the day itself and the day after.
 """
 
-import re
+import glob
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -20,11 +22,11 @@ from resources.progress import Progress
 from resources.sources.files import FilesSource
 from resources.sources.source import Delivery
 from resources.tardis import Archive
+from resources.tardis.incidents import Incidents
 from resources.venues.rebuilt_day import rebuilt_day
 from resources.venues.replayed_day import ReplayedDay
 
 DAY = timedelta(days=1)
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 SNAPSHOTS = ("book_snapshot_5", "book_snapshot_25")
 Span = tuple[datetime, datetime]
 
@@ -40,7 +42,7 @@ class TickArchive:
         self.settings, self.cache, self.clock, self.progress = settings, cache, clock, progress
         self.archive = Archive(settings, key, cache, clock, progress.say)
         self._replayed = ReplayedDay(self.archive, progress)
-        self._outages: dict[str, pl.DataFrame] = {}
+        self._outages: dict[str, Incidents] = {}
 
     def holds(self, market: Market) -> bool:
         """Whether the settings name this market."""
@@ -51,7 +53,7 @@ class TickArchive:
         if self.settings.replay:
             return self._told(market, day, self._replayed.trades(*self._name(market), _span(day)))
         paths, notes = self._fetch(market, day, "trades")
-        return self._told(market, day, self._files(market, "trades", paths[0]).trades(market, day), notes)
+        return self._told(market, day, self._files(market, "trades", paths).trades(market, day), notes)
 
     def order_book(self, market: Market, day: date) -> Delivery:
         """ORDER_BOOK of a day, from snapshots or rebuilt from increments; raises as `trades` does."""
@@ -60,7 +62,7 @@ class TickArchive:
         kind = self.settings.book
         paths, notes = self._fetch(market, day, kind)
         if kind in SNAPSHOTS:
-            found = self._files(market, kind, paths[0]).order_book(market, day)
+            found = self._files(market, kind, paths).order_book(market, day)
         else:
             found = rebuilt_day(paths, _span(day), self.clock.now())
         return self._told(market, day, found, notes)
@@ -82,13 +84,13 @@ class TickArchive:
                 notes.append(f"events of {day} that were recorded on {beside} are missing: {error}")
         return [paths[found] for found in sorted(paths)], tuple(notes)
 
-    def _files(self, market: Market, data_type: str, example: Path) -> FilesSource:
-        """The fetched files of a market as declared files: the same parsing, rules and notes as the user's own."""
-        name = DATE.sub("*", example.name, count=1)
-        entry = FileEntry(
-            glob=f"{example.parent.resolve()}/{name}", kind=f"tardis_{data_type}", market=str(market)
-        )
-        return FilesSource((entry,), self.cache, self.clock.now(), cache=self.cache / "tick_days.json")
+    def _files(self, market: Market, data_type: str, paths: Sequence[Path]) -> FilesSource:
+        """Verified files of a market, and no others, as declared files: the same parsing, rules and notes."""
+        entries = [
+            FileEntry(glob=glob.escape(str(path.resolve())), kind=f"tardis_{data_type}", market=str(market))
+            for path in paths
+        ]
+        return FilesSource(entries, self.cache, self.clock.now(), cache=self.cache / "tick_days.json")
 
     def _told(self, market: Market, day: date, found: Delivery, notes: tuple[str, ...] = ()) -> Delivery:
         """The delivery, with what the archive says about its own outages on that day as EVIDENCE."""
@@ -96,18 +98,16 @@ class TickArchive:
         if exchange not in self._outages:
             self._outages[exchange] = self.archive.incidents(exchange)
         start, end = _span(day)
-        outages = self._outages[exchange].filter((pl.col("time") < end) & (pl.col("end") > start))
+        known = self._outages[exchange]
+        outages = known.evidence.filter((pl.col("time") < end) & (pl.col("end") > start))
         told = tuple(
             f"outage {row['time']:%m-%d %H:%M:%S} to {row['end']:%m-%d %H:%M:%S}: {row['reason']}"
             for row in outages.iter_rows(named=True)
         )
-        return Delivery(
-            found.frame,
-            found.quarantine,
-            (*found.notes, *notes, *told),
-            found.check_local_time,
-            found.duplicates,
-            pl.concat([found.evidence, outages.select(list(EVIDENCE))]),
+        return replace(
+            found,
+            notes=(*found.notes, *notes, *told, *known.notes_of(start, end)),
+            evidence=pl.concat([found.evidence, outages.select(list(EVIDENCE))]),
         )
 
     def _name(self, market: Market) -> tuple[str, str]:

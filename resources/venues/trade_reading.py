@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from pipelines.market.native.far_trades import REASON as FAR_AWAY
+from pipelines.market.native.far_trades import far_from_neighbours
 from pipelines.market.native.fields import as_text, flaw_of
 from pipelines.market.native.gathered import Refused, table
 from pipelines.market.native.stamps import Stamps
@@ -60,6 +63,16 @@ class Reading:
                 self.repeats += 1
             elif line != self._line:
                 self._refuse(trade, f"repeats the id of trade {line} with other values")
+
+    def set_far_aside(self) -> None:
+        """Refuse trades at a price that nobody near them paid; only when every answer is in (F27)."""
+        order = sorted(self._known.items(), key=lambda item: (item[1][1][0], _whole(item[0]) or item[1][0]))
+        prices = np.array([float(row[2]) for _, (_, row) in order], dtype=np.float64)
+        for place in np.flatnonzero(far_from_neighbours(prices)):
+            key, (line, row) = order[place]
+            del self._known[key]
+            self.refused.add(line, FAR_AWAY, ",".join(str(value) for value in (*row, key)))
+            self.spoiled.append(row[0])
 
     def frame(self) -> pl.DataFrame:
         """TRADES sorted by (time, id); without whole numbers as ids they are numbered in the order of their times."""

@@ -49,6 +49,7 @@ def fetch_trades(
             transport.progress = f"{paging.walked.pages} pages of trades done"
     finally:
         transport.progress = ""
+    reading.set_far_aside()
     lost = lost_ids(reading.numbers, reading.times) if form.dense and reading.numbered else None
     reading.unproven = form is OTHERS and reading.first is not None and reading.first > micros(start)
     return Delivery(

@@ -8,8 +8,10 @@ from tests.faults.ticks import Roads, minutes
 from tests.venue import Venue, VenueData, synthetic_candles
 
 pytestmark = pytest.mark.slow
-CANDLES = synthetic_candles(START, 1440)
-SERVED = VenueData(candles={("coinbase", "BTC-USD", "1m"): CANDLES}, derive_trades=True)
+LONGER = synthetic_candles(START, 1441)
+CANDLES = LONGER.head(1440)
+SERVED = VenueData(candles={("coinbase", "BTC-USD", "1m"): LONGER}, derive_trades=True)
+"""One minute more than is asked for: its trades show that those before them are all there are."""
 KINDS = {"verified-empty", "unknown", "venue-down"}
 
 
@@ -65,3 +67,31 @@ def test_candles_that_are_not_answered_are_made_of_the_trades(road: Roads) -> No
     rebuilt = stored.filter(pl.col("origin") == "ticks")
     assert rebuilt.height > 700
     assert rebuilt["volume"].to_list() == pytest.approx(CANDLES["volume"].tail(rebuilt.height).to_list())
+
+
+@pytest.mark.parametrize(
+    ("fault", "args", "tries", "says"),
+    [
+        ("F2", {"status": 500}, 5, "coinbase answered HTTP 500"),
+        ("F3", {"status": 404}, 1, "coinbase refuses it with HTTP 404"),
+    ],
+)
+def test_trades_that_are_not_answered_cost_no_candle(
+    road: Roads, fault: str, args: dict[str, int], tries: int, says: str
+) -> None:
+    """Thirty-six broken candles; the other witness is silent: it is asked once, and the day is stored without them."""
+    broken = pl.col("open_time").dt.epoch("s") // 60 % 40 == 20
+    candles = LONGER.with_columns(high=pl.when(broken).then(pl.col("low") - 1).otherwise("high"))
+    with Venue(
+        VenueData(candles={("coinbase", "BTC-USD", "1m"): candles}, derive_trades=True), now=NOW
+    ) as venue:
+        running = road(venue, minutes("coinbase.BTC-USD"))
+        venue.play(fault, kind="trades", times=None, **args)
+        assert running.ingest().success, running.notes()
+        assert len(venue.of_kind("trades")) == tries
+        assert says in running.notes()
+        assert running.table("candles").height == 1440 - 36
+        assert set(running.table("candle_evidence")["kind"]) == {"unknown"}
+        venue.stop_faults()
+        assert running.ingest().success, running.notes()
+        assert running.table("candles").height == 1440

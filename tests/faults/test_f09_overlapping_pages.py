@@ -31,7 +31,7 @@ def test_f09_overlaps_are_clipped_and_contradictions_are_counted(road: Roads) ->
         refused = running.lake.read("quarantine", {"refused_for": "candles", "part": "BTC-USD.1m"})
         assert set(refused["reason"]) == {CONTRADICTED}
         assert f"{refused.height:,} quarantined" in said
-        assert "what coinbase gave for 3 bars from 2026-03-01 23:57 UTC was quarantined" in said
+        assert "what coinbase gave for 2026-03-01 23:57 to 2026-03-02 00:00 UTC was quarantined" in said
         venue.stop_faults()
         assert running.ingest().success, running.notes()
     assert prices(running.table("candles")).equals(prices(CANDLES))

@@ -59,3 +59,20 @@ def test_no_label_spans_a_minute_that_nobody_knows(road: Roads) -> None:
     assert told.height > 300
     for time in gone:
         assert told.filter((pl.col("open_time") < time) & (pl.col("known_until") > time)).is_empty()
+
+
+def test_minutes_that_stay_away_are_asked_for_together(road: Roads) -> None:
+    """Every tenth minute is missing for ever: each run asks for all of them with a page or two, not one by one."""
+    gone = [START + k * MINUTE for k in range(5, 1440, 10)]
+    with Venue(VenueData(candles={("hyperliquid", "BTC-USDC", "1m"): CANDLES}), now=NOW) as venue:
+        venue.play("F13", minutes=gone)
+        running = road(venue, minutes("hyperliquid.BTC-USDC"))
+        for _ in range(2):
+            venue.clear()
+            assert running.ingest("BTC-USDC").success, running.notes()
+            assert len(venue.of_kind("candles")) <= 2
+            assert running.table("candles", "BTC-USDC").height == 1440 - len(gone)
+        assert running.table("candle_revisions", "BTC-USDC").is_empty()
+        venue.stop_faults()
+        assert running.ingest("BTC-USDC").success, running.notes()
+    assert running.table("candles", "BTC-USDC")["close"].to_list() == CANDLES["close"].to_list()

@@ -106,3 +106,28 @@ def test_a_quiet_hour_is_no_gap(road: Roads) -> None:
 
 def _without(candles: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
     return candles.filter(~pl.col("open_time").is_between(start, end, closed="left"))
+
+
+def test_an_outage_at_the_live_edge_is_no_quiet_market(road: Roads) -> None:
+    """Candles and trades of the newest twenty minutes are late: nothing is filled in, and they come when they come."""
+    noon, late = START + timedelta(hours=12), START + timedelta(hours=11, minutes=40)
+    candles = synthetic_candles(START, 1440)
+    data = VenueData(candles={("coinbase", "BTC-USD", "1m"): candles}, derive_trades=True)
+    with Venue(data, now=noon + timedelta(seconds=5)) as venue:
+        running = road(venue, minutes("coinbase.BTC-USD"))
+        venue.play("F14", start=late, end=noon + MINUTE)
+        assert running.ingest().success, running.notes()
+        assert "no trade after it has been seen yet" in running.notes()
+        assert running.build().success, running.notes()
+        assert running.totals() == {"present": 700, "verified-empty": 0, "unknown": 740, "venue-down": 0}
+        assert running.table("bars")["open_time"].max() == late - MINUTE
+        venue.stop_faults()
+        venue.advance(60.0)
+        running = road(
+            venue, minutes("coinbase.BTC-USD")
+        )  # another process: it measures the venue's clock anew
+        assert running.ingest().success, running.notes()
+    stored = running.table("candles")
+    assert stored["open_time"][-1] == noon
+    assert stored["volume"].to_list() == candles["volume"].head(721).to_list()
+    assert set(stored["origin"]) == {"candle"}

@@ -66,6 +66,20 @@ def test_f17_a_bar_agrees_with_the_exchanges_candle_or_is_flagged(road: Roads) -
     )
 
 
+@pytest.mark.parametrize(("factor", "flagged_bars"), [(1.0009, 0), (1.0011, 1)])
+def test_a_tenth_of_a_percent_is_the_limit(road: Roads, factor: float, flagged_bars: int) -> None:
+    """One candle whose volume is a little larger than what its trades add up to."""
+    heavy = CANDLES.with_columns(volume=pl.lit(1000.0))  # so that the factor survives the venue's decimals
+    data = VenueData(candles={("coinbase", "BTC-USD", "1m"): heavy}, derive_trades=True)
+    with Venue(data, now=NOW) as venue:
+        venue.play("F12", at=START + timedelta(hours=9), bars=1, field="volume", factor=factor)
+        running = road(venue, minutes("coinbase.BTC-USD"), with_trades(venue))
+        assert running.ingest().success
+        ingest(running)
+        sentence = finding(running.build(), "ticks_match_candles")[1]
+    assert flagged(running, sentence) == flagged_bars
+
+
 def test_a_daily_dump_with_missing_ids_is_measured_by_day(road: Roads) -> None:
     """The same inside a file of the archive: every tenth line is gone, the others are used, and the day is flagged."""
     data = VenueData(tardis_files=files(trades=trades_file(), incremental_book_L2=l2_file(book_rows())))

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.market.schemas import CANDLES
 from tests.faults.conftest import START, Road, universe_of
+from tests.faults.ticks import ingest, ticks, with_trades
 from tests.venue import Venue, VenueData, synthetic_candles
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,25 @@ def test_trades_of_the_venue_heal_what_its_candles_spoil(road: Callable[..., Roa
     assert 1 <= spoiled.height <= 5
     assert set(quarantine(here)["reason"]) == {CASES["negative"][1]}
     assert valid(stored)
+
+
+@pytest.mark.parametrize("how", ["negative", "zero", "nan", "null", "text", "huge", "absurd"])
+def test_an_impossible_trade_is_quarantined_and_makes_no_bar(road: Callable[..., Road], how: str) -> None:
+    """The same among trades: rows sent = stored + quarantined, and no tick bar has a price that nobody paid."""
+    data = VenueData(candles={("coinbase", "BTC-USD", "1m"): SERVED}, derive_trades=True)
+    with Venue(data, now=START.replace(day=2, second=30)) as venue:
+        here = road(venue, UNIVERSE, with_trades(venue))
+        ingest(here)
+        sound = ticks(here)
+        venue.play("F27", kind="trades", how=how, field="price", every=EVERY)
+        ingest(here)
+        kept = ticks(here)
+        assert here.build().success, here.notes("bars")
+    refused = here.lake.read("quarantine", {"refused_for": "trades", "part": "coinbase.BTC-USD.2026-03-01"})
+    assert kept.height + refused.height == sound.height
+    assert refused.height >= sound.height // EVERY - 1
+    assert kept.equals(sound.join(kept, on="id", how="semi", maintain_order="left"))
+    assert valid(here.table("bars"))
 
 
 def quarantine(here: Road) -> pl.DataFrame:

@@ -26,6 +26,15 @@ def test_every_fault_has_exactly_one_certificate() -> None:
     assert certificates() == dict.fromkeys(range(1, 31), 1)
 
 
+def test_no_certificate_may_be_skipped() -> None:
+    """A certificate that is skipped or expected to fail certifies nothing."""
+    excuses = re.compile(r"\b(mark|pytest)\.(skip|skipif|xfail|importorskip)\b")
+    excused = [
+        path.name for path in FOLDER.glob("test_f*.py") if excuses.search(path.read_text(encoding="utf-8"))
+    ]
+    assert excused == []
+
+
 def test_the_readme_states_the_score() -> None:
     assert re.search(r"\b30 of 30\b", (ROOT / "README.md").read_text(encoding="utf-8"))
 

@@ -9,6 +9,7 @@ import io
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -24,6 +25,7 @@ from resources.sources import Delivery, FilesSource, Incremental, Source
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 EVER = (datetime(1995, 1, 1, tzinfo=UTC), NOW)
 AAPL = "nasdaq.AAPL-USD"
+NEW_YORK = ZoneInfo("America/New_York")
 LEAN_AAPL = FileEntry(
     "lean/equity/usa/minute/aapl/*_trade.zip",
     "ohlcv",
@@ -97,6 +99,56 @@ def test_bars_before_and_after_the_session_are_set_aside_and_none_is_lost(tmp_pa
     weekend = datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 3, 9, 13, tzinfo=UTC)
     with pytest.raises(MissingData, match=r"and 2 set aside, the first because: outside the regular session"):
         source.candles("AAPL-USD", "1m", *weekend)
+
+
+def put_share(folder: Path, form: str, hours: tuple[int, int] = (0, 390)) -> FileEntry:
+    """Five-minute candles of five winter days, from so many minutes after the opening in New York to so many."""
+    rows = ["open_time,open,high,low,close,volume"]
+    for day in range(2, 7):
+        opening = datetime(2026, 3, day, 9, 30, tzinfo=NEW_YORK)
+        for minute in range(*hours, 5):
+            at = opening + timedelta(minutes=minute)
+            moment = at if form.startswith("local ") else at.astimezone(UTC)
+            rows.append(f"{moment.strftime(form.removeprefix('local '))},100,101,99,100.5,10")
+    (folder / "share.csv").write_text("\n".join([*rows, ""]))
+    return FileEntry("share.csv", "ohlcv", AAPL, timeframe="5m", calendar="XNYS")
+
+
+@pytest.mark.parametrize(
+    "form", ["local %Y-%m-%d %H:%M:%S", "local %Y-%m-%dT%H:%M:%S", "local %Y-%m-%d %H:%M"]
+)
+def test_times_of_the_exchanges_own_zone_are_not_read_as_utc(tmp_path: Path, form: str) -> None:
+    """As UTC four fifths of them would lie before the opening, and the rest hours too early."""
+    source = FilesSource([put_share(tmp_path, form)], tmp_path, NOW)
+    said = r"share\.csv has 300 of 390 candles outside the sessions of XNYS when its times, which name no time zone"
+    with pytest.raises(BadData, match=said):
+        source.candles("AAPL-USD", "5m", *EVER)
+
+
+@pytest.mark.parametrize(
+    ("form", "noted"), [("%Y-%m-%d %H:%M:%S", True), ("%Y-%m-%dT%H:%M:%SZ", False), ("%s", False)]
+)
+def test_times_in_utc_are_read_and_those_that_do_not_say_so_are_noted(
+    tmp_path: Path, form: str, noted: bool
+) -> None:
+    source = FilesSource([put_share(tmp_path, form)], tmp_path, NOW)
+    delivery = source.candles("AAPL-USD", "5m", *EVER)
+    assert per_day(delivery) == {date(2026, 3, day): 78 for day in range(2, 7)}
+    assert ("times without a zone were read as UTC" in delivery.notes) is noted
+
+
+@pytest.mark.parametrize(("form", "read"), [("%Y-%m-%dT%H:%M:%SZ", True), ("%Y-%m-%d %H:%M:%S", False)])
+def test_bars_beside_the_session_are_set_aside_only_where_the_zone_is_known(
+    tmp_path: Path, form: str, read: bool
+) -> None:
+    """From 04:00 to 20:00 in New York, as many vendors sell it."""
+    source = FilesSource([put_share(tmp_path, form, (-330, 630))], tmp_path, NOW)
+    if not read:
+        with pytest.raises(BadData, match="570 of 960 candles outside the sessions"):
+            source.candles("AAPL-USD", "5m", *EVER)
+        return
+    delivery = source.candles("AAPL-USD", "5m", *EVER)
+    assert (delivery.frame.height, delivery.quarantine.height) == (390, 570)
 
 
 def test_only_the_zips_of_the_days_asked_for_are_opened(tmp_path: Path) -> None:

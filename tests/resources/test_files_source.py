@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from pipelines.errors import BadData, BadSettings, MissingData
 from pipelines.market.file_entry import FileEntry
-from pipelines.market.schemas import CANDLES, FUNDING, ORDER_BOOK, TRADES
+from pipelines.market.rows import QUARANTINE, STANDING, Parsed
+from pipelines.market.schemas import CANDLES, FUNDING, ORDER_BOOK, TRADES, UTC_US
 from pipelines.market.symbols import Market
-from resources.sources import FilesSource
+from resources.sources import FilesSource, day_pieces
 from resources.sources.tick_files import TickIndex
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
@@ -97,14 +98,106 @@ def test_trades_without_numeric_ids_are_numbered_by_arrival(tmp_path: Path) -> N
     assert delivery.notes == ("trades are numbered by arrival",)
 
 
-@pytest.mark.parametrize(("delay", "check"), [(0.1, True), (0.0, True), (-1.5, False)])
-def test_a_recorder_behind_the_exchange_is_not_used_to_judge_lateness(
+@pytest.mark.parametrize(("delay", "check"), [(0.1, True), (0.0, True), (-1.5, False), (5.0, False)])
+def test_a_recorder_behind_or_far_ahead_is_not_used_to_judge_lateness(
     tmp_path: Path, delay: float, check: bool
 ) -> None:
     put(tmp_path, date(2026, 3, 2), [trade(MIDNIGHT + timedelta(seconds=9 + i), i, delay) for i in range(3)])
     delivery = source(tmp_path).trades(BTC, date(2026, 3, 2))
     assert delivery.check_local_time is check
     assert bool(delivery.notes) is not check
+
+
+@pytest.mark.parametrize("neighbour", [False, True])
+def test_equal_trades_of_a_venue_without_ids_stay_whatever_files_lie_beside_them(
+    tmp_path: Path, neighbour: bool
+) -> None:
+    """Three equal fills of one order; the file of the day after has a late event, two of the three, and its own."""
+
+    def fill(seconds: float) -> str:
+        return trade(MIDNIGHT + timedelta(seconds=seconds), 0).replace(",0,buy", ",,buy")
+
+    put(tmp_path, date(2026, 3, 2), [*(fill(n) for n in range(5)), *[fill(9)] * 3])
+    if neighbour:
+        put(tmp_path, date(2026, 3, 3), [*[fill(9)] * 2, fill(10), *(fill(86_400 + n) for n in range(9))])
+    delivery = source(tmp_path).trades(BTC, date(2026, 3, 2))
+    at_nine = delivery.frame.filter(pl.col("time") == MIDNIGHT + timedelta(seconds=9))
+    assert at_nine.height == 3
+    assert delivery.frame.height == (9 if neighbour else 8)
+    assert delivery.duplicates == (2 if neighbour else 0)
+    assert delivery.sent == (11 if neighbour else 8)
+
+
+@pytest.mark.parametrize("most", [0, 2_000, 2**27])
+def test_days_are_the_same_in_any_order_and_however_little_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """One file of three days and one of a day: what is not remembered is read again."""
+    monkeypatch.setattr(day_pieces, "BYTES", most)
+    moments = [MIDNIGHT + timedelta(minutes=37 * n) for n in range(-60, 70)]
+    lines = [trade(moment, 1000 + n) for n, moment in enumerate(moments)]
+    put(tmp_path, date(2026, 3, 2), [line for n, line in enumerate(lines) if n % 3])
+    (tmp_path / "binance_trades_all.csv.gz").write_bytes(
+        gzip.compress("\n".join([HEADER, *lines[::3], ""]).encode())
+    )
+    files = source(tmp_path)
+    days = files.tick_days(BTC)
+    assert len(days) == 4
+    for day in (*days, *reversed(days)):
+        held = [n for n, moment in enumerate(moments) if moment.date() == day]
+        inside = [n for n in held if n % 3 == 0 or abs(day - date(2026, 3, 2)) <= timedelta(days=1)]
+        assert files.trades(BTC, day).frame["id"].to_list() == [1000 + n for n in inside]
+
+
+def test_of_a_neighbouring_file_only_the_rows_of_the_day_are_kept(tmp_path: Path) -> None:
+    """A file is judged as a whole, and of what is beside the day no more is held than was allowed."""
+    frame = pl.DataFrame(
+        {"time": [MIDNIGHT + timedelta(hours=n) for n in range(72)], "x": range(72), "#line": range(72)}
+    )
+    none = pl.DataFrame(schema={**QUARANTINE, STANDING: UTC_US})
+    parts = [Parsed(frame[n : n + 10], none, "a b") for n in range(0, 72, 10)]
+    found = day_pieces.cut(parts, date(2026, 3, 2), ["x"], most=700)
+    assert found.days[date(2026, 3, 2)].equals(frame[:24])
+    assert (set(found.days), found.dropped) == ({date(2026, 3, 2), date(2026, 3, 3)}, {date(2026, 3, 4)})
+    assert found.whole.rows.equals(frame.select("x"))
+    assert found.whole.label == "a b"
+    tight = day_pieces.cut(parts, date(2026, 3, 2), ["x"], most=0)
+    assert set(tight.days) == {date(2026, 3, 2)}
+
+
+@pytest.mark.parametrize(("rate", "late"), [(1e-5, 16), (9e-3, 0), (9e-3, 16)])
+def test_two_files_of_funding_are_one_payment_each_or_a_contradiction(
+    tmp_path: Path, rate: float, late: int
+) -> None:
+    """One file stamps a payment at its hour, the other 16 ms later: the later stamp is when it was known."""
+    hours = [MIDNIGHT + timedelta(hours=h) for h in range(24)]
+    stamps = [hour + timedelta(milliseconds=late) for hour in hours]
+    pl.DataFrame({"time": hours, "funding_rate": 1e-5}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"time": stamps, "funding_rate": rate}).write_parquet(tmp_path / "b.parquet")
+    files = source(tmp_path, FileEntry("*.parquet", "funding", symbol="BTC-USDT"))
+    if rate != 1e-5:
+        with pytest.raises(
+            BadData, match=r"a\.parquet and .*b\.parquet differ about the funding of 2026-03-02 00:00"
+        ):
+            files.funding("BTC-USDT", MIDNIGHT, NOW)
+        return
+    found = files.funding("BTC-USDT", MIDNIGHT, NOW)
+    assert found is not None
+    assert found["time"].to_list() == stamps
+    assert set(found["period_hours"]) == {1.0}
+
+
+def test_a_payment_stamped_half_an_hour_late_keeps_its_stamp(tmp_path: Path) -> None:
+    late = timedelta(minutes=23, seconds=53, milliseconds=40)
+    stamps = [MIDNIGHT + timedelta(hours=h) + (late if h == 3 else timedelta()) for h in range(6)]
+    pl.DataFrame({"time": stamps, "funding_rate": [h * 1e-5 for h in range(6)]}).write_parquet(
+        tmp_path / "a.parquet"
+    )
+    found = source(tmp_path, FileEntry("a.parquet", "funding", symbol="BTC-USDT")).funding(
+        "BTC-USDT", MIDNIGHT, NOW
+    )
+    assert found is not None
+    assert found["time"].to_list() == stamps
 
 
 def test_local_times_that_were_not_recorded_are_null_and_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +25,12 @@ def main() -> None:
     )
     parser.add_argument("--no-trades", action="store_true", help="do not derive trades from candles")
     args = parser.parse_args()
-    data = read_folder(args.data, derive_trades=not args.no_trades)
-    now = _clock(args.now, data)
+    try:
+        data = read_folder(args.data, derive_trades=not args.no_trades)
+        now = _clock(args.now, data)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread starts: they wait for sigwait below
     with Venue(data, now, port=args.port) as venue:

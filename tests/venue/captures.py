@@ -44,6 +44,7 @@ class Tape:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines = sorted(lines, key=lambda line: line.ns)
         self.stamps = [line.ns for line in self.lines]
+        self.channels = sorted({line.channel for line in lines} - {""})
 
     def between(self, low_ns: int, high_ns: int) -> list[Line]:
         """Messages received in [low, high) ns."""
@@ -68,16 +69,20 @@ def wanted(line: Line, filters: Sequence[Mapping[str, object]]) -> bool:
     return False
 
 
-def read_captures(captures: Sequence[Path] | Mapping[str, Sequence[tuple[int, bytes]]]) -> dict[str, Tape]:
+def read_captures(
+    captures: Sequence[Path] | Mapping[str, Sequence[tuple[int, bytes] | Line]],
+) -> dict[str, Tape]:
     """Tapes by exchange; several files of one exchange are merged by local time."""
     found: dict[str, list[Line]] = {}
     if isinstance(captures, Mapping):
         for exchange, rows in captures.items():
-            found[exchange] = [Line(ns, message, *about(message)) for ns, message in rows]
+            found[exchange] = [
+                row if isinstance(row, Line) else Line(row[0], row[1], *about(row[1])) for row in rows
+            ]
     else:
         for path in captures:
             exchange = exchange_of(path.name)
-            found.setdefault(exchange, []).extend(_read(path))
+            found.setdefault(exchange, []).extend(lines_of(path))
     return {exchange: Tape(lines) for exchange, lines in found.items()}
 
 
@@ -91,7 +96,8 @@ def exchange_of(name: str) -> str:
     )
 
 
-def _read(path: Path) -> list[Line]:
+def lines_of(path: Path) -> list[Line]:
+    """Messages of a capture; raises what its packing or its lines raise when they are broken."""
     if path.name.endswith(".jsonl.zst"):
         with path.open("rb") as file:
             text = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8")
@@ -123,6 +129,8 @@ def _cryptofeed(row: dict[str, object]) -> Line | None:
 
 STREAM = re.compile(rb'"stream":\s?"([^"@]+)@([^"@]+)')
 CHANNEL = re.compile(rb'"channel":\s?"([^"]+)"')
+TOPIC = re.compile(rb'^\{"topic":\s?"([^"]+)\.([^".]+)"')
+TYPE = re.compile(rb'"type":\s?"([^"]+)"')
 PRODUCT = re.compile(rb'"(?:product_id|coin|symbol|s)":\s?"([^"]+)"')
 TAIL = re.compile(rb',\s?"([^"]+)",\s?"([^"]+)"\]\s*$')
 
@@ -135,6 +143,14 @@ def about(message: bytes) -> tuple[str, str]:
     tail = TAIL.search(message[-60:]) if message.startswith(b"[") else None
     if tail:
         return tail[1].decode().split("-")[0], tail[2].decode()
-    channel = CHANNEL.search(message)
+    topic = TOPIC.match(message)
+    if topic:
+        return topic[1].decode(), topic[2].decode()
     product = PRODUCT.search(message)
-    return channel[1].decode() if channel else "", product[1].decode() if product else ""
+    symbol = product[1].decode() if product else ""
+    channel = CHANNEL.search(message) or (TYPE.search(message) if symbol else None)
+    name = channel[1].decode() if channel else ""
+    if "." in name:  # Deribit's own name has the instrument and the interval in it
+        name, _, rest = name.partition(".")
+        symbol = rest.rpartition(".")[0]
+    return name, symbol

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tests.venue.captures import Tape, read_captures
+from tests.venue.captures import Line, Tape, read_captures
 from tests.venue.names import named, tardis_name
 from tests.venue.tables import Candles, Trades, derived
 
@@ -37,7 +37,7 @@ class VenueData:
     """By (`AAPL`, timeframe): candles for Alpaca's stock bars."""
     tardis_files: Sequence[Path] | Mapping[tuple[str, str, str, str], bytes | Path] = ()
     """Paths named `{exchange}_{type}_{date}_{symbol}.csv.gz`, or bytes by (exchange, type, date, symbol)."""
-    captures: Sequence[Path] | Mapping[str, Sequence[tuple[int, bytes]]] = ()
+    captures: Sequence[Path] | Mapping[str, Sequence[tuple[int, bytes] | Line]] = ()
     """Raw captures for the replay API, or by exchange lists of (local ns, message)."""
     incidents: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     """By Tardis exchange: incident reports `{from, to, status, details}`."""
@@ -93,6 +93,15 @@ class VenueData:
     def tapes(self) -> dict[str, Tape]:
         """Raw messages by Tardis exchange."""
         return read_captures(self.captures)
+
+    def same_bars(self, one: str, other: str, symbol: str) -> bool:
+        """Whether two venues serve the very same candles of a symbol, in every timeframe that both have."""
+        pairs = [
+            (candles, self.series[other, name, timeframe])
+            for (venue, name, timeframe), candles in self.series.items()
+            if (venue, name) == (one, symbol) and (other, name, timeframe) in self.series
+        ]
+        return bool(pairs) and all(a is b or a.frame.equals(b.frame) for a, b in pairs)
 
     @cached_property
     def shares(self) -> dict[tuple[str, str], Candles]:

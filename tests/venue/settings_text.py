@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from pipelines.market.symbols import SYMBOL
 from tests.venue.data import EXCHANGES, VenueData
 from tests.venue.names import split_symbol
 
@@ -19,7 +20,7 @@ def tardis_markets(data: VenueData) -> dict[str, str]:
         for symbol in sorted({line.symbol for line in tape.lines} - {""}) if quote else ():
             name = symbol.upper() if symbol.islower() else symbol
             found.setdefault(f"{exchange}.{split_symbol(name, quote or '')}", f"{exchange}:{name}")
-    return found
+    return {ours: theirs for ours, theirs in found.items() if SYMBOL.match(ours.partition(".")[2])}
 
 
 def source_text(url: str, data: VenueData) -> str:
@@ -61,8 +62,9 @@ def settings_text(url: str, data: VenueData, timeframes: tuple[str, ...]) -> str
         f"timeframes = {list(frames or ('1m',))}".replace("'", '"'),
     ]
     lines += ["windows = []", ""]
-    for symbol, (primary, *others) in markets.items():
+    for symbol, (primary, *known) in markets.items():
         lines += ["[[universe.symbols]]", f'symbol = "{symbol}"', f'primary = "{primary}"']
+        others = [other for other in known if not data.same_bars(_venue(primary), _venue(other), symbol)]
         lines += [f'second = "{others[0]}"'] if others else []
         lines += (
             ['calendar = "XNYS"'] if any(key[0] == symbol.partition("-")[0] for key in data.shares) else []
@@ -83,6 +85,10 @@ def _markets(data: VenueData) -> dict[str, list[str]]:
     for ticker, _ in data.shares:
         found.setdefault(f"{ticker}-USD", [f"alpaca.{ticker}-USD"])
     return found
+
+
+def _venue(market: str) -> str:
+    return market.partition(".")[0]
 
 
 def _days(data: VenueData) -> tuple[str, str]:

@@ -64,6 +64,13 @@ def _replay(call: Call, exchange: str) -> Reply:
     if start + size * MINUTE > call.now_ns:
         return _error(400, "Invalid 'offset' param provided: data is not available yet.")
     filters = json.loads(query.get("filters") or "[]")
+    strange = [str(each.get("channel")) for each in filters if each.get("channel") not in tape.channels]
+    if strange:
+        known = ", ".join(tape.channels)
+        return _error(
+            400,
+            f"Invalid 'filters' param provided: {exchange} has no channel {strange[0]}: expected one of {known}.",
+        )
     lines = [line for line in tape.between(start, start + size * MINUTE) if wanted(line, filters)]
     lines = call.apply("tape", lines, None, start, tape)
     headers = {"x-slice-size": str(size), "x-suggested-slice-size": str(SUGGESTED if filters else 1)}
@@ -127,7 +134,7 @@ def _details(call: Call, exchange: str) -> dict[str, object]:
         "name": exchange,
         "enabled": True,
         "availableSince": f"{first}T00:00:00.000Z",
-        "availableChannels": sorted({line.channel for line in tape.lines if line.channel}) if tape else [],
+        "availableChannels": tape.channels if tape else [],
         "availableSymbols": [
             {key: x[key] for key in ("id", "type", "availableSince", "availableTo")} for x in symbols
         ],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from pipelines.sequences.specs import SPECS
 from tests.venue.data import VenueData
-from tests.venue.settings_text import settings_text
+from tests.venue.settings_text import settings_text, source_text, tardis_markets
 from tests.venue.tables import length_ms
 
 REST = """
@@ -45,17 +45,23 @@ root = "worlds/venue"
 """
 
 
+NONE = """# No settings can be printed: a universe needs candles or ticks, and only funding is served. The source alone:
+"""
+
+
 def whole_settings(url: str, data: VenueData) -> str:
-    """[universe] to [paths], ready for `make run SETTINGS=...`; markets with funding alone are left out."""
+    """[universe] to [paths], ready for `make run SETTINGS=...`; markets with funding alone are left out.
+
+    Where nothing else is served, the source as a comment, and why.
+    """
     text = settings_text(url, data, ())
     head, _, source = text.partition("[source]")
     universe, *symbols = head.split("[[universe.symbols]]")
     priced = {key[1] for key in data.series} | {f"{ticker}-USD" for ticker, _ in data.shares}
-    kept = [
-        one
-        for one in symbols
-        if _value(one, "symbol") in priced or ("alpaca" not in one and "hyperliquid" not in one)
-    ]
+    archived = tardis_markets(data)
+    kept = [one for one in symbols if _value(one, "symbol") in priced or _value(one, "primary") in archived]
+    if not kept:
+        return NONE + "".join(f"# {line}\n" for line in source_text(url, data).splitlines())
     timeframes = json.loads(universe.partition("timeframes = ")[2].partition("\n")[0])
     windows = [
         spec.name for spec in SPECS.values() if spec.name.startswith("seq") and spec.timeframe in timeframes

@@ -99,6 +99,24 @@ def test_cryptofeeds_captures_are_replayed_by_channel(venue, tmp_path, exchange,
     assert counts <= set(found)
 
 
+ABOUT = {
+    b'{"topic":"publicTrade.BTCUSDT","type":"snapshot","data":[{"s":"BTCUSDT"}]}': ("publicTrade", "BTCUSDT"),
+    b'{"topic":"orderbook.500.XRPUSDT","type":"delta","data":{}}': ("orderbook.500", "XRPUSDT"),
+    b'{"type":"match","trade_id":1,"product_id":"BTC-USD","side":"sell"}': ("match", "BTC-USD"),
+    b'{"channel":"book","type":"update","data":[{"symbol":"BTC/USD"}]}': ("book", "BTC/USD"),
+    b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.BTC-PERPETUAL.raw","data":{}}}': (
+        "book",
+        "BTC-PERPETUAL",
+    ),
+    b'{"type":"subscriptions","channels":[]}': ("", ""),
+}
+
+
+@pytest.mark.parametrize(("message", "said"), list(ABOUT.items()))
+def test_channels_are_named_as_the_archive_names_them(message, said):
+    assert about(message) == said
+
+
 def test_a_capture_that_names_no_exchange_is_refused():
     with pytest.raises(ValueError, match="names no exchange"):
         exchange_of("bybit_xrpusdt_ob500.data.zip")

@@ -1,5 +1,6 @@
 """A folder that has never been seen, the command line, the settings it prints, and the speed of an answer."""
 
+import gzip
 import subprocess
 import sys
 import tomllib
@@ -11,10 +12,14 @@ import httpx
 import polars as pl
 import pytest
 
-from pipelines.settings import Source, Universe
+from pipelines.settings import Source, Universe, parse
+from resources.clock import Clock
+from resources.sources.opening import open_source
 from tests.venue import Venue, VenueData, synthetic_candles
+from tests.venue.__main__ import main
 from tests.venue.guess import about_candles, read_folder
 from tests.venue.names import split_symbol
+from tests.venue.whole_settings import whole_settings
 from tests.venue.wire import Seen
 from tests.venue_tests.clients import NOW, SINCE, START, client, data, fetch
 
@@ -104,6 +109,148 @@ def test_the_settings_point_every_client_at_the_server(folder):
     assert by_symbol["AAPL-USD"].calendar == "XNYS"
     assert universe.timeframes == ("1m", "5m")
     assert alone == {"source": settings["source"]}
+
+
+def told_of(folder):
+    """What is served, and the lines about what is not."""
+    lines = []
+    return read_folder(folder, tell=lines.append), lines
+
+
+def broken_parquet(path):
+    path.write_bytes(b"PAR1junk")
+
+
+def no_gzip(path):
+    path.write_bytes(b"not a gzip")
+
+
+def cut_capture(path):
+    path.write_bytes(gzip.compress(b'1700000000000000000 {"a": 1}\n' * 900)[:-30])
+
+
+def whole_milliseconds(path):
+    frame = synthetic_candles(START, 30).with_columns(pl.col("open_time").dt.epoch("ms"))
+    frame.write_parquet(path)
+
+
+def no_rows(path):
+    synthetic_candles(START, 30).head(0).write_parquet(path)
+
+
+def empty_stamps(path):
+    synthetic_candles(START, 30).with_columns(
+        pl.when(pl.col("close") < 0).then("open_time").alias("open_time")
+    ).write_parquet(path)
+
+
+def ten_minutes(path):
+    synthetic_candles(START, 30, "10m").write_parquet(path)
+
+
+def minutes(path):
+    synthetic_candles(START, 30).write_parquet(path)
+
+
+ODD = [
+    ("broken.parquet", broken_parquet, "it is no whole Parquet file"),
+    ("hyperliquid_x.gz", no_gzip, "it is no whole capture"),
+    ("hyperliquid_y.gz", cut_capture, "it is no whole capture"),
+    ("cryptofeed_KRAKEN.jsonl.zst", no_gzip, "it is no whole capture"),
+    ("BTCUSDT_1m.parquet", whole_milliseconds, "its open_time is Int64, expected a date and time"),
+    ("SOLUSDT_1m.parquet", no_rows, "it has no rows"),
+    ("SOLUSD_1m.parquet", empty_stamps, "30 rows have no open_time"),
+    ("LTCUSDT_10m.parquet", ten_minutes, "its bars are of 10m, expected one of 1m, 5m"),
+    ("Bitcoin prices 2025.parquet", minutes, "its name says 'BITCOIN PRICES 2025-USD', expected a symbol"),
+]
+
+
+@pytest.mark.parametrize(("name", "write", "reason"), ODD, ids=[name for name, _, _ in ODD])
+def test_a_file_that_cannot_be_served_is_left_out_and_said(folder, name, write, reason):
+    known = read_folder(folder)
+    write(folder / name)
+    found, lines = told_of(folder)
+    assert [line for line in lines if line.startswith(f"{folder / name} is left out: {reason}")]
+    assert set(found.candles) == set(known.candles)
+    assert set(found.tapes) == set(known.tapes)
+
+
+def test_a_broken_file_of_the_archive_is_served_and_said(folder):
+    """How a client takes a broken file is what the venue is for."""
+    found, lines = told_of(folder)
+    assert ("deribit", "trades", "2024-03-01", "BTC-PERPETUAL") in found.shelf
+    assert [line for line in lines if "BTC-PERPETUAL.csv.gz is served as it is, though it is broken" in line]
+
+
+def test_two_files_of_one_market_that_disagree_are_said(tmp_path):
+    frame = synthetic_candles(START, 50)
+    frame.write_parquet(tmp_path / "binance_BTCUSDT_1m.parquet")
+    frame.with_columns(pl.col("close") + 1).write_parquet(tmp_path / "okx_BTCUSDT_1m.parquet")
+    found, lines = told_of(tmp_path)
+    assert lines == [
+        "any BTC-USDT 1m: 50 bars differ from one row to another in binance_BTCUSDT_1m.parquet, "
+        "okx_BTCUSDT_1m.parquet: the first of each is served."
+    ]
+    assert found.candles["any", "BTC-USDT", "1m"]["close"].equals(frame["close"])
+    frame.write_parquet(tmp_path / "okx_BTCUSDT_1m.parquet")
+    assert told_of(tmp_path)[1] == []
+
+
+def test_the_printed_settings_of_a_mixed_folder_open_a_source(folder):
+    for name, write, _ in ODD:
+        write(folder / name)
+    stamp = int(START.timestamp()) * 10**9
+    line = b'%d {"channel":"l2Book","data":{"coin":"BTC","time":%d,"levels":[[],[]]}}\n'
+    (folder / "hyperliquid_l2book_btc.gz").write_bytes(gzip.compress(line % (stamp, stamp // 10**6)))
+    with Venue(folder) as venue:
+        text = whole_settings(venue.url, venue.data)
+    settings = parse(text, {}, "printed")
+    open_source(settings, Clock(), folder).check()
+    assert {symbol.symbol for symbol in settings.universe.symbols} == {
+        *("BTC-USD", "ETH-USDT", "WHATEVER-USD", "AAPL-USD", "BTC-USDC", "ETH-USDC", "WHATEVER-USDC")
+    }
+    assert settings.universe.timeframes == ("1m", "5m")
+
+
+def test_the_second_market_is_never_the_same_bars(tmp_path):
+    """One file is served by all venues: a second opinion of the same mouth is none."""
+    frame = synthetic_candles(START, 50)
+    frame.write_parquet(tmp_path / "BTCUSDT_1m.parquet")
+    frame.write_parquet(tmp_path / "coinbase_ETH-USD_1m.parquet")
+    frame.with_columns(pl.col("volume") * 2).write_parquet(tmp_path / "kraken_ETH-USD_1m.parquet")
+    with Venue(tmp_path) as venue:
+        universe = Universe(**tomllib.loads(venue.settings())["universe"])
+    assert {x.symbol: x.second for x in universe.symbols} == {
+        "BTC-USDT": None,
+        "BTC-USDC": None,
+        "ETH-USD": "kraken.ETH-USD",
+    }
+
+
+def test_where_only_funding_is_served_the_printed_text_says_why_it_is_no_settings(tmp_path):
+    rates = {"coin": ["BTC"] * 3, "time": [START] * 3, "funding_rate": [1e-5] * 3}
+    pl.DataFrame(rates).write_parquet(tmp_path / "f.parquet")
+    with Venue(tmp_path) as venue:
+        text = whole_settings(venue.url, venue.data)
+    assert text.startswith("# No settings can be printed: a universe needs candles or ticks")
+    assert all(line.startswith("#") for line in text.splitlines())
+    source = "\n".join(line.removeprefix("# ") for line in text.splitlines()[1:])
+    assert tomllib.loads(source)["source"]["kind"] == "venues"
+
+
+@pytest.mark.parametrize("make", [True, False], ids=["empty", "missing"])
+def test_nothing_to_serve_is_one_sentence_and_exit_code_two(tmp_path, monkeypatch, capsys, make):
+    folder = tmp_path / "folder"
+    if make:
+        folder.mkdir()
+    monkeypatch.setattr(sys, "argv", ["tests.venue", "--data", str(folder)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert said.out == ""
+    assert said.err.splitlines() == [said.err.strip()]
+    assert str(folder) in said.err
 
 
 @pytest.mark.slow

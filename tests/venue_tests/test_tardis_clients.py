@@ -6,6 +6,7 @@ import json
 import urllib.error
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from tardis_client import Channel as OldChannel
 from tardis_client import TardisClient
@@ -153,6 +154,21 @@ def test_a_gap_is_a_disconnect_with_its_messages_missing(venue, tmp_path, read):
     at = found.index(None)
     assert [found[at - 1].message["data"]["u"], found[at + 1].message["data"]["u"]] == [603, 625]
     assert found.count(None) == 1
+
+
+def test_a_channel_that_the_exchange_does_not_have_is_refused(venue):
+    """As the archive does: an empty slice would look like minutes without a message."""
+    query = {"from": FROM, "filters": json.dumps([{"channel": "trades", "symbols": ["btcusdt"]}])}
+    answer = httpx.get(
+        f"{venue.url}/tardis/v1/data-feeds/binance-futures",
+        params=query,
+        headers={"Authorization": "Bearer right"},
+        trust_env=False,
+    )
+    assert answer.status_code == 400
+    assert "no channel trades: expected one of bookTicker, trade" in answer.json()["message"]
+    details = get_exchange_details("binance-futures", endpoint=f"{venue.url}/tardis/v1")
+    assert details["availableChannels"] == ["bookTicker", "trade"]
 
 
 def test_a_future_minute_is_not_there_yet(venue):

@@ -1,10 +1,11 @@
 """Minute bars and exchange candles -> BARS. Which source wins, and the close that an empty bar carries.
 
-Rules: ticks where they exist, else the candle. A bar without a trade is `verified-empty`, flat at the close
-of the bar before it; so is a candle of volume 0 whose four prices are one. To a candle of trades yield the tick feed's word that nobody traded, and the first and
-last minute of each unbroken run of ticks: the feed may have begun or ended in their middle. A bar of a second venue
-says nothing about this one: it yields to anything that this one's ticks say, and is never `verified-empty`. Evidence
-that nobody traded makes a row only after a bar whose close is known; what is unknown makes none.
+Rules: ticks where they exist, else the candle. A bar without a trade is `verified-empty`, flat at the close of the bar
+before it; a candle says that nobody traded by volume 0 at one price. To a candle of trades yield the tick feed's word
+that nobody traded, and the first and last minute of each unbroken run of ticks: the feed may have begun or ended in
+their middle. A bar of a second venue says nothing about this one: it yields to anything that this one's ticks say, and
+is never `verified-empty`. Evidence that nobody traded makes a row only after a bar whose close is known; what is
+unknown makes none.
 """
 
 from datetime import timedelta
@@ -60,8 +61,9 @@ def one_minute(
 def from_candles(candles: pl.DataFrame, timeframe: str, evidence: pl.DataFrame | None = None) -> pl.DataFrame:
     """CANDLES of a timeframe -> its BARS, sorted by open_time; a candle in which nobody traded is `verified-empty`.
 
-    That is one of volume 0 at one price, or of volume 0 at whatever prices of a QUOTED market. `candles` and `evidence` as in one_minute. Aggregates are null, except what follows from no trade. Raises
-    UnknownName for an unknown timeframe.
+    That is one of volume 0 at one price, and of a QUOTED market one of volume 0 at whatever prices. `candles` and
+    `evidence` as in one_minute. Aggregates are null, except what follows from no trade. Raises UnknownName for an
+    unknown timeframe.
     """
     length = length_of(timeframe)
     told = _with_origin(candles)
@@ -79,7 +81,7 @@ def _with_origin(candles: pl.DataFrame) -> pl.DataFrame:
         if "origin" in candles.columns
         else pl.lit("candle").alias("origin")
     )
-    market = pl.col("market") if "market" in candles.columns else pl.lit(None, pl.String)
+    market = pl.col("market").cast(pl.String) if "market" in candles.columns else pl.lit(None, pl.String)
     quoted = market.str.starts_with(QUOTED).fill_null(value=False).alias("#quoted")
     return candles.select(*CANDLES, origin, quoted)
 

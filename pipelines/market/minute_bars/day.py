@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.market.minute_bars import windows
-from pipelines.market.minute_bars.book_minutes import BookMinutes, book_minutes
+from pipelines.market.minute_bars.book_minutes import BookMinutes, Bools, book_minutes
 from pipelines.market.minute_bars.effective_spread import effective_spread
 from pipelines.market.minute_bars.events import (
     HISTORY,
@@ -23,8 +23,9 @@ from pipelines.market.minute_bars.events import (
     minute_edges,
     trade_events,
 )
+from pipelines.market.minute_bars.silence import Hearing, silences, told_unknown
 from pipelines.market.minute_bars.trade_minutes import TradeMinutes, trade_minutes
-from pipelines.market.schemas import MINUTE_BARS
+from pipelines.market.schemas import EVIDENCE, MINUTE_BARS
 
 LOOKBACK_MINUTES: dict[str, int] = {
     "book_seconds": 2,
@@ -67,6 +68,22 @@ def minute_bars(
     `book_seconds`, which for a longer bar is the sum. Raises BadData when a schema is wrong or a trade's
     price or amount is not above 0.
     """
+    return heard_minutes(trades, book, day, None, check_local_time=check_local_time)[0]
+
+
+def heard_minutes(
+    trades: pl.DataFrame,
+    book: pl.DataFrame,
+    day: date,
+    hearing: Hearing | None,
+    *,
+    check_local_time: bool = True,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """MINUTE_BARS of one UTC day as minute_bars makes them, but for silences, and EVIDENCE of those.
+
+    A minute without a trade is a row only where something vouches that nobody traded (silence.py); elsewhere the feed
+    was not alive, whatever the book says: it is no row, and what looks back over it is null. None: silence is believed.
+    """
     edges = minute_edges(day)
     ticks = trade_events(trades, edges, check_local_time)
     updates = book_events(book, edges, check_local_time)
@@ -82,7 +99,8 @@ def minute_bars(
         "late": (ticks.late + updates.late)[HISTORY:],
         "open_time": edges[HISTORY:-1],
     }
-    return _frame(columns, _alive_for(ticks, updates)[HISTORY:])
+    alive, unknown = _alive(ticks, updates, edges, hearing)
+    return _frame(columns, _alive_for(alive)[HISTORY:]), unknown
 
 
 def _trade_columns(x: TradeMinutes) -> dict[str, Floats | Ints]:
@@ -131,9 +149,20 @@ def _window_columns(ticks: Trades, by_trades: TradeMinutes, by_book: BookMinutes
     }
 
 
-def _alive_for(ticks: Trades, updates: Book) -> Ints:
-    """For how many minutes up to and including each the feed has been alive without a break (MINUTES,)."""
+def _alive(ticks: Trades, updates: Book, edges: Ints, hearing: Hearing | None) -> tuple[Bools, pl.DataFrame]:
+    """In which minutes the feed was alive (MINUTES,), and EVIDENCE of the day's in which only the book was."""
     alive = (np.diff(ticks.bounds) + np.diff(updates.bounds)) > 0
+    if hearing is None:
+        return alive, pl.DataFrame(schema=EVIDENCE)
+    reasons = [
+        why if lives else ""
+        for why, lives in zip(silences(ticks, updates, edges, hearing), alive, strict=True)
+    ]
+    return alive & ~np.array([why != "" for why in reasons]), told_unknown(reasons, edges)
+
+
+def _alive_for(alive: Bools) -> Ints:
+    """For how many minutes up to and including each the feed has been alive without a break (MINUTES,)."""
     minute = np.arange(MINUTES)
     return minute - np.maximum.accumulate(np.where(alive, -1, minute))
 

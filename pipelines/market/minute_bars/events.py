@@ -37,6 +37,8 @@ class Trades:
     amount: Floats  # base
     bounds: Ints  # (MINUTES + 1,): minute m holds rows bounds[m] .. bounds[m + 1]
     late: Ints  # (MINUTES,): events dropped for arriving after close + 3 s
+    every_time: Ints  # of all trades of the grid, late ones included, in (time, id) order
+    every_id: Ints
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,22 @@ def trade_events(frame: pl.DataFrame, edges: Ints, check_local_time: bool) -> Tr
     _check_columns(frame, TRADES, "trades")
     time = frame["time"].to_physical().to_numpy()
     local = _local_times(frame, check_local_time)
-    rows, late = _select(time, frame["id"].to_numpy(), local, edges)
+    ids = frame["id"].to_numpy()
+    rows, every, late = _select(time, ids, local, edges)
     price, amount = frame["price"].to_numpy()[rows], frame["amount"].to_numpy()[rows]
     for name, column in (("price", price), ("amount", amount)):
         _check_positive(name, column)
-    time = time[rows]
-    return Trades(time, frame["side"].to_numpy()[rows], price, amount, np.searchsorted(time, edges), late)
+    punctual = time[rows]
+    bounds = np.searchsorted(punctual, edges)
+    side = frame["side"].to_numpy()[rows]
+    return Trades(punctual, side, price, amount, bounds, late, time[every], ids[every])
 
 
 def book_events(frame: pl.DataFrame, edges: Ints, check_local_time: bool) -> Book:
     """The book updates of the grid; raises BadData on a wrong schema."""
     _check_columns(frame, ORDER_BOOK, "order book")
     time = frame["time"].to_physical().to_numpy()
-    rows, late = _select(time, None, _local_times(frame, check_local_time), edges)
+    rows, _, late = _select(time, None, _local_times(frame, check_local_time), edges)
     time = time[rows]
 
     def columns(name: str) -> list[Floats]:
@@ -119,8 +124,8 @@ def _local_times(frame: pl.DataFrame, check: bool) -> Ints | None:
     return (local.fill_null(np.iinfo(np.int64).min // 2) if nulls else local).to_numpy()
 
 
-def _select(time: Ints, ids: Ints | None, local: Ints | None, edges: Ints) -> tuple[Rows, Ints]:
-    """Rows to keep, in order, and the number of late events a minute. A clean input costs no copy."""
+def _select(time: Ints, ids: Ints | None, local: Ints | None, edges: Ints) -> tuple[Rows, Rows, Ints]:
+    """Rows to keep and rows of the grid, both in order, and how many are late a minute. A clean input costs no copy."""
     order = _order(time, ids)
     time = time if order is None else time[order]
     start, end = np.searchsorted(time, edges[[0, -1]])
@@ -128,15 +133,15 @@ def _select(time: Ints, ids: Ints | None, local: Ints | None, edges: Ints) -> tu
     time = time[start:end]
     late = np.zeros(MINUTES, dtype=np.int64)
     if local is None or not len(time):
-        return rows, late
+        return rows, rows, late
     delay = local[rows] - time
     if delay.max() <= GRACE_US:  # an event less than 3 s under way cannot miss close + 3 s
-        return rows, late
+        return rows, rows, late
     minute = (time - edges[0]) // MINUTE_US
     dropped = local[rows] > edges[minute + 1] + GRACE_US
     kept = np.flatnonzero(~dropped)
     late += np.bincount(minute[dropped], minlength=MINUTES)
-    return (kept + start if order is None else order[start:end][kept]), late
+    return (kept + start if order is None else order[start:end][kept]), rows, late
 
 
 def _order(time: Ints, ids: Ints | None) -> Ints | None:

@@ -4,7 +4,8 @@ Source: Binance "How to manage a local order book correctly". A diff covers the 
 before ended at pu; the first diff after a snapshot of id L has pu ≤ L < u (the diffs with u ≤ L are in the snapshot
 already), and each next one has pu equal to the u before it. A snapshot comes as a bare REST answer, as
 `<symbol>@depthSnapshot` (Tardis) or as an HTTP answer with its URL (cryptofeed).
-Exchange time is E for books and quotes (when the event was sent), T for trades.
+Exchange time is E for books and quotes (when the event was sent), T for trades; a book without E has T, and without
+both the recorder's time: older generated snapshots say neither.
 """
 
 from datetime import datetime
@@ -13,7 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.market.native.fields import millis_us, whole
 from pipelines.market.native.reader import UNREADABLE, Reader, levels_of
+from pipelines.market.native.shapes import Shape
 
+EVENTS = ("depthUpdate", "bookTicker", "trade", "aggTrade")
+OTHER_EVENTS = (
+    *("markPriceUpdate", "forceOrder", "kline", "continuous_kline", "24hrTicker", "24hrMiniTicker"),
+    *("compositeIndex", "contractInfo", "assetIndexUpdate", "tradingSession"),
+)
 WAITING = 10_000
 """Diffs kept while no snapshot is there; older ones cannot be bridged any more."""
 
@@ -39,23 +46,28 @@ class BinanceFutures(Reader):
         self._waiting: list[_Diff] = []
         self._last: int | None = None  # u of the last diff, or L of the snapshot
 
-    def read(self, line: int, local: int | None, message: Any) -> None:
+    def read(self, line: int, local: int | None, message: Any) -> Shape:
         """See Reader; a bare snapshot names no symbol and is taken for this one."""
         if "url" in message:
             parts = urlsplit(message["url"])
             if parts.path.endswith("/depth") and parse_qs(parts.query).get("symbol") == [self.symbol]:
                 self._snapshot(line, local, message["data"])
-            return
+            return Shape.OTHER
         if "lastUpdateId" in message:
             self._snapshot(line, local, message)
-            return
+            return Shape.READ
         data = message["data"] if "stream" in message else message
         if "lastUpdateId" in data:
             if message["stream"].split("@")[0].upper() == self.symbol:
                 self._snapshot(line, local, data)
-            return
+            return Shape.READ
         if data.get("s") == self.symbol:
             self._event(line, local, data)
+        event = data.get("e")
+        if event in EVENTS:
+            return Shape.READ
+        answered = "id" in data and ("result" in data or "error" in data)
+        return Shape.OTHER if answered or event in OTHER_EVENTS else Shape.UNKNOWN
 
     def disconnected(self) -> None:
         """See Reader."""
@@ -73,7 +85,7 @@ class BinanceFutures(Reader):
             case "depthUpdate":
                 self._depth(line, local, data)
             case "bookTicker":
-                self.quote(line, (millis_us(data["E"]), local), data["u"], *(data[name] for name in "bBaA"))
+                self.quote(line, (_moment(data, local), local), data["u"], *(data[name] for name in "bBaA"))
             case "trade" | "aggTrade" as event:
                 self.stream = self.stream or event
                 if event == self.stream:
@@ -92,7 +104,7 @@ class BinanceFutures(Reader):
     def _depth(self, line: int, local: int | None, data: dict[str, Any]) -> None:
         try:
             levels = levels_of({"bid": data["b"], "ask": data["a"]})
-            diff = _Diff(line, millis_us(data["E"]), local, _id(data["pu"]), _id(data["u"]), levels)
+            diff = _Diff(line, _moment(data, local), local, _id(data["pu"]), _id(data["u"]), levels)
         except UNREADABLE as error:
             self.unread_book(line, f"is no depth update: {error!r}"[:120], data)
             return
@@ -119,7 +131,7 @@ class BinanceFutures(Reader):
     def _snapshot(self, line: int, local: int | None, data: dict[str, Any]) -> None:
         try:
             levels = levels_of({"bid": data["bids"], "ask": data["asks"]})
-            last, stamp = _id(data["lastUpdateId"]), (millis_us(data["E"]), local)
+            last, stamp = _id(data["lastUpdateId"]), (_moment(data, local), local)
         except UNREADABLE as error:
             self.unread_book(line, f"is no depth snapshot: {error!r}"[:120], data)
             return
@@ -140,6 +152,12 @@ class BinanceFutures(Reader):
 
     def _skip(self, diff: _Diff) -> None:
         self.book.drop(len(diff.levels), (diff.time, diff.local))
+
+
+def _moment(data: dict[str, Any], local: int | None) -> int | None:
+    """Exchange time of a book: when it was sent, else of its transaction, else the recorder's."""
+    named = next((name for name in ("E", "T") if name in data), None)
+    return local if named is None else millis_us(data[named])
 
 
 def _id(value: Any) -> int:

@@ -1,19 +1,23 @@
-"""Coinbase Advanced Trade: l2_data (snapshot, then updates) and market_trades.
+"""Coinbase: Advanced Trade's l2_data (snapshot, then updates) and market_trades.
 
 `side` of a market trade is the MAKER's: the aggressor's is the opposite. `sequence_num` counts every message of the
 connection, whatever its channel or product, so one that is skipped may have been anything: the book is lost. The
 snapshot of market_trades lists the last 100 trades, newest first. Exchange time of a book is the message's own.
+The older feed, Coinbase Exchange, is coinbase_exchange.py.
 """
 
 from datetime import datetime
 from typing import Any
 
+from pipelines.market.native.coinbase_exchange import read_exchange
 from pipelines.market.native.fields import iso_us, whole
 from pipelines.market.native.reader import UNREADABLE, Reader
+from pipelines.market.native.shapes import Shape
 
 AGGRESSOR = {"BUY": -1, "SELL": 1}
 """By the maker's side."""
 BOOK_SIDES = {"bid": "bid", "offer": "ask"}
+OTHER_CHANNELS = ("subscriptions", "heartbeats", "candles", "ticker", "ticker_batch", "status", "user")
 
 
 class Coinbase(Reader):
@@ -26,10 +30,10 @@ class Coinbase(Reader):
         super().__init__(symbol, window, file)
         self._last: int | None = None
 
-    def read(self, line: int, local: int | None, message: Any) -> None:
-        """See Reader."""
+    def read(self, line: int, local: int | None, message: Any) -> Shape:
+        """See Reader; Advanced Trade numbers its messages, the older feed names their type."""
         if "sequence_num" not in message:
-            return  # what was sent, or an HTTP answer
+            return Shape.OTHER if "url" in message else read_exchange(self, line, local, message)
         self._continue(whole(message["sequence_num"]))
         channel, events = message["channel"], message["events"]
         if channel == "market_trades":
@@ -39,6 +43,9 @@ class Coinbase(Reader):
         elif channel == "l2_data":
             for event in events:
                 self._levels(line, (iso_us(message["timestamp"]), local), event)
+        else:
+            return Shape.OTHER if channel in OTHER_CHANNELS else Shape.UNKNOWN
+        return Shape.READ
 
     def disconnected(self) -> None:
         """See Reader."""

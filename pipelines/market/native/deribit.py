@@ -9,8 +9,20 @@ from typing import Any
 
 from pipelines.market.native.fields import millis_us
 from pipelines.market.native.reader import UNREADABLE, Reader
+from pipelines.market.native.shapes import Shape
 
 SIDES = {"buy": 1, "sell": -1}
+OTHER_CHANNELS = (
+    *("ticker", "incremental_ticker", "quote", "perpetual", "markprice", "chart", "instrument", "user"),
+    *("deribit_price_index", "deribit_price_ranking", "deribit_price_statistics", "deribit_volatility_index"),
+    *(
+        "estimated_expiration_price",
+        "announcements",
+        "platform_state",
+        "block_rfq",
+        "block_trade_confirmations",
+    ),
+)
 
 
 class Deribit(Reader):
@@ -23,19 +35,22 @@ class Deribit(Reader):
         super().__init__(symbol, window, file)
         self._last: Any = None
 
-    def read(self, line: int, local: int | None, message: Any) -> None:
+    def read(self, line: int, local: int | None, message: Any) -> Shape:
         """See Reader; answers to requests have no params and say nothing about the market."""
         if message.get("method") != "subscription":
-            return
+            answered = "result" in message or "error" in message or message.get("method") == "heartbeat"
+            return Shape.OTHER if answered else Shape.UNKNOWN
         channel, data = message["params"]["channel"], message["params"]["data"]
         kind, _, rest = channel.partition(".")
-        if rest.rpartition(".")[0] != self.symbol:
-            return
-        if kind == "trades":
-            for trade in data:
-                self._trade(line, local, trade)
-        elif kind == "book":
-            self._book(line, local, data)
+        if kind not in ("trades", "book"):
+            return Shape.OTHER if kind in OTHER_CHANNELS else Shape.UNKNOWN
+        if rest.rpartition(".")[0] == self.symbol:
+            if kind == "trades":
+                for trade in data:
+                    self._trade(line, local, trade)
+            else:
+                self._book(line, local, data)
+        return Shape.READ
 
     def disconnected(self) -> None:
         """See Reader."""

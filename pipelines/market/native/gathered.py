@@ -51,6 +51,9 @@ class Normalised:
     missing_ids: int  # trade ids skipped where the venue numbers them densely
     out_of_order: int  # trades that came after a younger one
     notes: tuple[str, ...] = field(default=())
+    messages: int = 0  # that should have said something: not heartbeats, answers and other channels
+    unknown: int = 0  # of these: of a shape that nobody here reads
+    first: str = ""  # how the first unknown one begins, else the first one
 
     @property
     def accounted(self) -> int:

@@ -10,8 +10,13 @@ from typing import Any
 
 from pipelines.market.native.fields import millis_us
 from pipelines.market.native.reader import UNREADABLE, Reader
+from pipelines.market.native.shapes import Shape
 
 SIDES = {"A": -1, "B": 1}
+OTHER_CHANNELS = (
+    *("subscriptionResponse", "pong", "error", "notification", "allMids", "candle", "bbo"),
+    *("activeAssetCtx", "activeSpotAssetCtx", "webData2", "user", "userFills", "userFundings"),
+)
 Prices = dict[tuple[str, str], str]
 
 
@@ -24,14 +29,18 @@ class Hyperliquid(Reader):
         super().__init__(symbol, window, file)
         self._before: Prices | None = None
 
-    def read(self, line: int, local: int | None, message: Any) -> None:
+    def read(self, line: int, local: int | None, message: Any) -> Shape:
         """See Reader."""
-        data = message["data"]
-        if message["channel"] == "l2Book" and data["coin"] == self.symbol:
-            self._book(line, local, data)
-        elif message["channel"] == "trades":
-            for trade in data:
+        channel = message["channel"]
+        if channel == "l2Book":
+            if message["data"]["coin"] == self.symbol:
+                self._book(line, local, message["data"])
+        elif channel == "trades":
+            for trade in message["data"]:
                 self._trade(line, local, trade)
+        else:
+            return Shape.OTHER if channel in OTHER_CHANNELS else Shape.UNKNOWN
+        return Shape.READ
 
     def disconnected(self) -> None:
         """See Reader."""

@@ -38,7 +38,8 @@ def normalise(
 ) -> Normalised:
     """Tables of one symbol, with notes; `window`: exchange times lie in [start, end), `file` names quarantined rows.
 
-    Raises UnknownName for an unknown exchange. A message that cannot be read is a quarantined row.
+    Raises UnknownName for an unknown exchange. A message that cannot be read is a quarantined row; one of an
+    unknown shape is counted and said.
     """
     reader = open_reader(exchange, symbol, window, file)
     for line, (local_time, message) in enumerate(messages, start=1):
@@ -75,7 +76,9 @@ def _notes(found: Normalised, symbol: str) -> tuple[str, ...]:
             "book levels could not be used: before the first snapshot, in it already, or after a gap",
         ),
     )
+    strange = f"{found.unknown} messages are of a shape that nobody here reads, the first: {found.first}"
     return (
+        *([strange] if found.unknown else []),
         *([behind] if delay is not None and delay.total_seconds() < 0 else []),
         *(f"{count} {what}" for count, what in counts if count),
         *(

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from pipelines.market.native.book_updates import BookUpdates
 from pipelines.market.native.fields import flaw_of, micros, whole
 from pipelines.market.native.gathered import QUOTES, Normalised, Refused, table
+from pipelines.market.native.shapes import Shape, Shapes
 from pipelines.market.native.stamps import Stamp, Stamps
 from pipelines.market.native.trade_rows import Trades
 
@@ -31,25 +32,32 @@ class Reader:
         self.refused, self.stamps = Refused(file), Stamps(window)
         self.trades = Trades(self.refused, self.stamps, self.dense_ids)
         self.book = BookUpdates(self.refused, self.stamps)
+        self.shapes = Shapes()
         self.unreadable = self.quoted = 0
         self._quotes: list[tuple[Any, ...]] = []
-        self._drained = (0, 0, 0, 0, 0, 0)
+        self._drained = (0,) * 8
 
     def feed(self, line: int, local_time: datetime | None, message: Any) -> None:
         """One message with its 1-based number; None means that the connection was lost, text that it is no JSON."""
         local = None if local_time is None else micros(local_time)
         if message is None:
             self.disconnected()
-        elif isinstance(message, str):
+            return
+        shape = Shape.READ
+        if isinstance(message, str):
             self.unread(line, "is not JSON", message)
         else:
             try:
-                self.read(line, local, message)
+                shape = self.read(line, local, message)
             except UNREADABLE as error:
                 self.unread(line, f"is no message of {self.exchange}: {error!r}"[:120], message)
+        self.shapes.see(shape, message)
 
-    def read(self, line: int, local: int | None, message: Any) -> None:
-        """Take what belongs to the symbol; anything in UNREADABLE may be raised before the first row is taken."""
+    def read(self, line: int, local: int | None, message: Any) -> Shape:
+        """Take what belongs to the symbol, and say what kind of message it was.
+
+        Anything in UNREADABLE may be raised before the first row is taken.
+        """
         raise NotImplementedError
 
     def disconnected(self) -> None:
@@ -99,8 +107,10 @@ class Reader:
             self.trades.repeats,
             self.trades.missing_ids,
             self.trades.out_of_order,
+            self.shapes.messages,
+            self.shapes.unknown,
         )
-        sent, levels, unusable, repeats, missing, late = (
+        sent, levels, unusable, repeats, missing, late, messages, unknown = (
             now - before for now, before in zip(counts, self._drained, strict=True)
         )
         self._drained = counts
@@ -117,6 +127,9 @@ class Reader:
             repeats=repeats,
             missing_ids=missing,
             out_of_order=late,
+            messages=messages,
+            unknown=unknown,
+            first=self.shapes.first_unknown or self.shapes.first,
         )
 
 

@@ -47,11 +47,13 @@ def ticks_match_candles(inputs: Inputs, limits: QualityLimits) -> Finding:
 
 
 def trade_ids(inputs: Inputs, limits: QualityLimits) -> Finding:
-    """The day with most missing trade ids, among the days on which the venue counts without gaps."""
+    """The day with most missing trade ids, of a market that counts its trades without gaps."""
     days = dense(inputs.tick_days).sort("missing", descending=True)
     if days.is_empty():
         why = (
-            NO_TICKS if inputs.tick_days.is_empty() else "the venue's trade ids are not counted without gaps."
+            NO_TICKS
+            if inputs.tick_days.is_empty()
+            else "the market has no trade ids that are counted without gaps: lost trades leave no trace in them."
         )
         return nothing("trade_ids", limits.id_gap_share, why)
     worst = days.row(0, named=True)
@@ -59,7 +61,7 @@ def trade_ids(inputs: Inputs, limits: QualityLimits) -> Finding:
     disordered = int(days["disordered"].sum())
     sentence = (
         f"trade ids cover {1 - worst['missing']:.3%} of the worst of {days.height} days ({worst['date']}: "
-        f"{worst['id_range'] - worst['ids']:,} of {worst['id_range']:,} ids are not there); {over.height} days miss "
+        f"{worst['expected'] - worst['ids']:,} of {worst['expected']:,} ids are not there); {over.height} days miss "
         f"more than {limits.id_gap_share:.1%}; {disordered:,} ids repeat or run backwards."
     )
     passed = over.is_empty() and disordered == 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from pipelines.errors import BadSettings
+from pipelines.market.recorder_clock import CLOCK_SECONDS
 from pipelines.market.symbols import check_symbol
 
 Span = tuple[datetime, datetime]
@@ -55,8 +56,8 @@ class QualityLimits:
     """Most book states that are crossed or locked."""
     id_gap_share: float = 0.001
     """Most trade ids missing on a day, where the venue counts without gaps."""
-    clock_seconds: float = 2.0
-    """Most that local time may be from exchange time, in the median."""
+    clock_seconds: float = CLOCK_SECONDS
+    """Most that local time may be from exchange time, in the median; above it lateness is not judged."""
     negative_delay_share: float = 0.01
     """Most events received before they happened."""
     revision_share: float = 0.01

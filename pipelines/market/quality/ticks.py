@@ -9,27 +9,38 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from pipelines.market.trade_ids import BY_ARRIVAL, DENSE, RUNNING, UNTOLD, convention_of
+
 TICK_DAYS: dict[str, pl.DataType | type[pl.DataType]] = {
     "date": pl.Date,
     "trades": pl.Int64,
     "ids": pl.Int64,  # distinct trade ids
     "id_range": pl.Int64,  # last id - first id + 1
+    "first_id": pl.Int64,  # the lowest
+    "last_id": pl.Int64,  # the highest
+    "numbering": pl.String,  # running | daily | by arrival | untold: see pipelines.market.trade_ids
     "disordered": pl.Int64,  # trades whose id is not above the one before them in time
-    "books": pl.Int64,  # snapshots with both sides
-    "crossed": pl.Int64,  # of these: best bid above best ask
+    "books": pl.Int64,  # snapshots with both sides, those included that were left out
+    "crossed": pl.Int64,  # of these: best bid above best ask, or left out by the source because crossed or locked
     "locked": pl.Int64,  # of these: best bid equal to best ask
 }
 DELAYS: dict[str, pl.DataType | type[pl.DataType]] = {
     "seconds": pl.Float64,  # local minus exchange time, rounded to three significant digits
     "count": pl.Int64,
 }
-DENSE = 0.5
-"""A venue counts its trades without gaps where so many of the ids between a day's first and last are there."""
 
 
-def tick_day(day: date, trades: pl.DataFrame, book: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def tick_day(
+    day: date,
+    trades: pl.DataFrame,
+    book: pl.DataFrame,
+    venue: str = "",
+    left_out: int = 0,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """One row of TICK_DAYS, and the day's DELAYS.
 
+    venue : of the market's name; it may be known how it numbers its trades
+    left_out : crossed or locked states that the source left out of the book
     trades : TRADES of the day (time, local_time and id are read), may be empty
     book : ORDER_BOOK of the day (time, local_time and best prices are read), may be empty
     """
@@ -40,9 +51,12 @@ def tick_day(day: date, trades: pl.DataFrame, book: pl.DataFrame) -> tuple[pl.Da
         "trades": trades.height,
         "ids": ids.n_unique(),
         "id_range": int(ids.max() - ids.min()) + 1 if len(ids) else 0,  # type: ignore[operator, arg-type]
+        "first_id": ids.min(),
+        "last_id": ids.max(),
+        "numbering": convention_of(venue, ids),
         "disordered": int((ids.diff() <= 0).sum()),
-        "books": sides.height,
-        "crossed": int((sides["bid_price_1"] > sides["ask_price_1"]).sum()),
+        "books": sides.height + left_out,
+        "crossed": int((sides["bid_price_1"] > sides["ask_price_1"]).sum()) + left_out,
         "locked": int((sides["bid_price_1"] == sides["ask_price_1"]).sum()),
     }
     return pl.DataFrame([row], schema=TICK_DAYS), _delays([trades, book])
@@ -64,9 +78,31 @@ def quantile(delays: pl.DataFrame, q: float) -> float:
 
 
 def dense(days: pl.DataFrame) -> pl.DataFrame:
-    """The days on which ids are dense, with `missing`: the share of ids that are not there."""
-    judged = days.filter((pl.col("trades") > 1) & (pl.col("ids") >= DENSE * pl.col("id_range")))
-    return judged.with_columns((1.0 - pl.col("ids") / pl.col("id_range")).alias("missing"))
+    """All TICK_DAYS of a market that counts its trades without gaps, and none of any other.
+
+    With `expected`: the ids from the last one of the day before, where that day is there and the ids run on over
+    midnight, else from the day's first, to its last; and `missing`: the share of these that are not there. A market
+    counts so by its venue's convention; where nobody knows that, by its best day, and over midnight by its best night.
+    """
+    counted = days.filter((pl.col("trades") > 0) & (pl.col("numbering") != BY_ARRIVAL)).sort("date")
+    if not (counted["numbering"] != UNTOLD).all() and not _dense_by_best(counted):
+        counted = counted.head(0)
+    beside = pl.col("date").diff() == pl.duration(days=1)
+    between = (pl.col("first_id") - pl.col("last_id").shift() - 1).clip(lower_bound=0)
+    nights = counted.with_columns(pl.when(beside).then(between).alias("between"))
+    share = pl.col("between") / (pl.col("between") + pl.col("ids") + pl.col("ids").shift())
+    on_and_on = (pl.col("numbering") == RUNNING) | (
+        (pl.col("numbering") == UNTOLD) & (share.min() <= 1.0 - DENSE)
+    )
+    lost = pl.when(on_and_on).then(pl.col("between")).otherwise(0).fill_null(0)
+    judged = nights.with_columns((pl.col("id_range") + lost).alias("expected")).drop("between")
+    return judged.with_columns((1.0 - pl.col("ids") / pl.col("expected")).alias("missing"))
+
+
+def _dense_by_best(days: pl.DataFrame) -> bool:
+    """Whether the best day has most of its ids; a day of few trades beside large ones says nothing."""
+    busy = days.filter((pl.col("trades") > 1) & (2 * pl.col("trades") >= pl.col("trades").median()))
+    return bool((busy["ids"] >= DENSE * busy["id_range"]).any())
 
 
 def _delays(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -26,6 +26,7 @@ class Changes:
     levels: "array[float]" = field(
         default_factory=lambda: array("d")
     )  # depth keys, then depth amounts; NaN: none
+    unknown: list[int] = field(default_factory=list)  # groups of removals of a level that was not there
 
     def table(self) -> NDArray[np.float64]:
         """Array (changes, 2 × depth): keys, best first, then amounts."""
@@ -40,7 +41,6 @@ class BookSide:
         self.depth = depth
         self.amounts: dict[float, float] = {}
         self.order: list[float] = []
-        self.unknown = 0  # removals of a level that was not there: normal where a venue's feed is deeper
 
     def clear(self, group: int, out: Changes) -> None:
         """Forget every level."""
@@ -87,7 +87,7 @@ class BookSide:
                 del levels[key]
                 del order[bisect_left(order, key)]
             else:
-                self.unknown += 1
+                out.unknown.append(group)
                 continue
             if key >= floor:
                 touched = group

@@ -7,7 +7,7 @@ are book_side.py, the rows that come out are states.py, whole files are rebuildi
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipelines.market.schemas import BOOK_LEVELS, ORDER_BOOK
 from pipelines.market.tardis.book_side import BULK, BookSide, Changes
 from pipelines.market.tardis.groups import Bools, Event, Floats, Ints, Updates, events_of, updates_of
 from pipelines.market.tardis.layouts import BOOK_UPDATES
-from pipelines.market.tardis.spans import Span, Spans
+from pipelines.market.tardis.spans import Counted, Span, Spans
 from pipelines.market.tardis.states import BEFORE, States
 from pipelines.market.text_table import LINE
 
@@ -33,14 +33,22 @@ class BookBuilder:
     """
 
     def __init__(
-        self, *, every: timedelta | None = None, snapshots_replace: bool = False, tell_unknown: bool = True
+        self,
+        *,
+        every: timedelta | None = None,
+        snapshots_replace: bool = False,
+        tell_unknown: bool = True,
+        counted: tuple[datetime, datetime] | None = None,
     ) -> None:
         """`every`: at most one row per so much local time, the last of it; all of them when left out.
 
         snapshots_replace : each group of snapshot rows is a whole book, for feeds that send nothing else
         tell_unknown : False leaves out the rows without levels
+        counted : [start, end) of exchange time in which crossed states and unknown removals are counted; all of it
         """
-        self.spans, self.states = Spans(), States(every, tell_unknown)
+        self.counted = Counted.of(counted)
+        self.spans, self.states = Spans(), States(every, tell_unknown, self.counted)
+        self.unknown_removals = 0  # of levels that were not there: normal where a venue's feed is deeper
         self.snapshots_replace = snapshots_replace
         self._sides = (BookSide(BOOK_LEVELS), BookSide(BOOK_LEVELS))  # bids, asks
         self._held = pl.DataFrame(schema={**BOOK_UPDATES, LINE: pl.Int64})
@@ -48,11 +56,6 @@ class BookBuilder:
         self._known = self._after_snapshot = False
         self._day_begins = True
         self._stamp: tuple[int, int] | None = None  # exchange and local time of the last group
-
-    @property
-    def unknown_removals(self) -> int:
-        """Removals of levels that were not there: normal where a venue's feed is deeper than its snapshot."""
-        return sum(side.unknown for side in self._sides)
 
     @property
     def invalid(self) -> list[Span]:
@@ -116,6 +119,8 @@ class BookBuilder:
         changes = self._change(updates, resets)
         ends = updates.last_of_group
         stamps = np.column_stack([updates.time[ends], updates.local[ends]])
+        for side in changes:
+            self.unknown_removals += self.counted.many(stamps[np.asarray(side.unknown, np.int64), 0])
         before = np.array([self._stamp or (0, 0)])
         self._after_snapshot, self._day_begins = bool(updates.snapshot[-1]), False
         self._stamp = (int(stamps[-1, 0]), int(stamps[-1, 1]))

@@ -15,7 +15,7 @@ from pipelines.market.tardis.blocks import Block
 from pipelines.market.tardis.fast import typed
 from pipelines.market.tardis.kinds import RAW, Window
 from pipelines.market.tardis.layouts import MARKET, Layout
-from pipelines.market.text_table import LINE, is_tidy, raw_lines, text_table
+from pipelines.market.text_table import LINE, is_read_right, raw_lines, text_table
 
 OTHER_MARKET = "exchange and symbol are not"
 TRIES = 3
@@ -58,9 +58,8 @@ class Reader:
 
     def _fast(self, block: Block) -> Parsed | None:
         """The rows when every rule holds for all of them."""
-        tidy = self.market is not None and is_tidy(block.text)
-        raw = typed(block.text, self.layout, self.market) if tidy and self.market else None
-        if raw is None:
+        raw = typed(block.text, self.layout, self.market) if self.market else None
+        if raw is None or not is_read_right(block.text, {n.removeprefix(RAW): raw[n] for n in raw.columns}):
             return None
         table = raw.with_columns(self._values())
         if not all(table.select(holds.fill_null(False).all() for holds in _named(self._rules())).row(0)):

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import numpy as np
 import polars as pl
 
-from pipelines.market.rows import Parsed
-from pipelines.market.schemas import ORDER_BOOK
+from pipelines.market.rows import QUARANTINE, STANDING, Parsed
+from pipelines.market.schemas import ORDER_BOOK, UTC_US
 from pipelines.market.tardis.books import BookBuilder
 from pipelines.market.tardis.layouts import BOOK_UPDATES
+from pipelines.market.tardis.ordering import Ordering
 from pipelines.market.tardis.reader import OTHER_MARKET
 from pipelines.market.tardis.spans import invalid_spans
 from pipelines.market.text_table import LINE
@@ -22,9 +23,9 @@ FOREIGN = 10
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """The books of some days and what can be said about them."""
+    """The books of some days, or of a span of them, and what can be said about them."""
 
-    book: pl.DataFrame  # ORDER_BOOK by local time
+    book: pl.DataFrame  # ORDER_BOOK in the order of arrival; exchange times never fall
     quarantine: pl.DataFrame  # QUARANTINE plus STANDING
     invalid: pl.DataFrame  # INVALID
     updates: int  # accepted rows
@@ -42,29 +43,46 @@ def rebuild_stream(days: Iterable[Iterable[Parsed]], builder: BookBuilder) -> It
     yield builder.finish()
 
 
-def rebuild(days: Iterable[Iterable[Parsed]], *, every: timedelta | None = None) -> Rebuilt:
-    """The same put together, with its report."""
-    builder = BookBuilder(every=every)
-    seen: list[Parsed] = []
-    rows = 0
+def rebuild(
+    days: Iterable[Iterable[Parsed]],
+    *,
+    every: timedelta | None = None,
+    span: tuple[datetime, datetime] | None = None,
+) -> Rebuilt:
+    """The same put together, with its report; `span`: [start, end) of exchange time of what is kept and counted.
+
+    What is outside the span is forgotten at once: a day of states is a third of what its neighbours' would make it.
+    """
+    builder, ordering = BookBuilder(every=every, counted=span), Ordering()
+    aside = [pl.DataFrame(schema={**QUARANTINE, STANDING: UTC_US})]
+    labels: dict[str, None] = {}
+    updates = 0
 
     def watched(day: Iterable[Parsed]) -> Iterator[Parsed]:
-        nonlocal rows
+        nonlocal updates
         for part in day:
-            rows += part.rows.height
-            seen.append(Parsed(part.rows[:0], part.quarantine, part.label))
+            updates += builder.counted.many(part.rows["time"].to_physical().to_numpy())
+            aside.append(_within(part.quarantine, STANDING, span))
+            labels[part.label] = None
             yield part
 
-    frames = list(rebuild_stream((watched(day) for day in days), builder))
+    frames = [
+        _within(ordering.stamped(frame), "time", span)
+        for frame in rebuild_stream((watched(day) for day in days), builder)
+    ]
     return Rebuilt(
         book=pl.concat(frames),
-        quarantine=pl.concat([part.quarantine for part in seen]) if seen else pl.DataFrame(),
+        quarantine=pl.concat(aside),
         invalid=invalid_spans(builder.invalid),
-        updates=rows,
+        updates=updates,
         crossed=builder.states.crossed,
         notes=notes_of(builder),
-        label=next((part.label for part in seen if part.label), ""),
+        label=next(filter(None, labels), ""),
     )
+
+
+def _within(rows: pl.DataFrame, time: str, span: tuple[datetime, datetime] | None) -> pl.DataFrame:
+    return rows if span is None else rows.filter(pl.col(time).is_between(*span, closed="left"))
 
 
 def lost_lines(quarantine: pl.DataFrame) -> list[int]:
@@ -80,8 +98,8 @@ def lost_lines(quarantine: pl.DataFrame) -> list[int]:
 
 
 def notes_of(builder: BookBuilder) -> tuple[str, ...]:
-    """Sentences for whoever reads the asset's metadata."""
-    notes = [span.sentence for span in builder.invalid]
+    """Sentences for whoever reads the asset's metadata, about what is counted."""
+    notes = [span.sentence for span in builder.invalid if builder.counted.touches(span)]
     if builder.states.crossed:
         notes.append(f"{builder.states.crossed} crossed or locked book states were left out")
     if builder.unknown_removals:

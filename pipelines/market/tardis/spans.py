@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipelines.market.schemas import UTC_US
 
@@ -30,6 +32,30 @@ class Span:
         start, end = (EPOCH + timedelta(microseconds=moment) for moment in (self.time, self.end))
         days = "" if start.date() == end.date() else f"{end:%Y-%m-%d} "
         return f"book invalid {start:%Y-%m-%d %H:%M:%S}–{days}{end:%H:%M:%S}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The exchange times in microseconds of which something is counted and said, half-open."""
+
+    start: int = -(2**62)
+    end: int = 2**62
+
+    @classmethod
+    def of(cls, span: tuple[datetime, datetime] | None) -> "Counted":
+        """[start, end); everything for None."""
+        if span is None:
+            return cls()
+        start, end = ((moment - EPOCH) // timedelta(microseconds=1) for moment in span)
+        return cls(start, end)
+
+    def many(self, times: NDArray[np.int64]) -> int:
+        """How many of the times are counted."""
+        return int(np.count_nonzero((times >= self.start) & (times < self.end)))
+
+    def touches(self, span: Span) -> bool:
+        """Whether a part of the span is counted."""
+        return span.time < self.end and span.end > self.start
 
 
 class Spans:

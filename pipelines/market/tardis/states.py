@@ -12,6 +12,7 @@ import polars as pl
 from pipelines.market.schemas import BOOK_LEVELS, ORDER_BOOK
 from pipelines.market.tardis.book_side import Changes
 from pipelines.market.tardis.groups import Bools, Floats, Ints
+from pipelines.market.tardis.spans import Counted
 
 NONE = np.full((1, 2 * BOOK_LEVELS), np.nan)
 MICROSECOND = timedelta(microseconds=1)
@@ -22,11 +23,11 @@ BEFORE = -0.5
 class States:
     """What was told last, and what waits for the end of its interval."""
 
-    def __init__(self, every: timedelta | None, tell_unknown: bool) -> None:
+    def __init__(self, every: timedelta | None, tell_unknown: bool, counted: Counted) -> None:
         """`tell_unknown`: rows without levels where the book is not known; False: no row."""
         self.every = every // MICROSECOND if every is not None else 0
-        self.tell_unknown = tell_unknown
-        self.crossed = self.told = 0  # states
+        self.tell_unknown, self.counted = tell_unknown, counted
+        self.crossed = self.told = 0  # states; of the crossed ones those that are counted
         self._sides = [NONE, NONE]
         self._last = np.hstack([NONE, NONE])
         self._waiting = (np.empty((0, 2), np.int64), np.empty((0, 4 * BOOK_LEVELS)))
@@ -44,7 +45,7 @@ class States:
         groups = groups[valid[groups]]
         levels = np.hstack([self._standing(number, side, groups) for number, side in enumerate(changes)])
         crossed = levels[:, 0] >= -levels[:, 2 * BOOK_LEVELS]  # keys: an ask's is negative
-        self.crossed += int(crossed.sum())
+        self.crossed += self.counted.many(stamps[groups[crossed] + 1, 0])
         places = groups.astype(float)
         if self.tell_unknown:
             levels[crossed] = np.nan

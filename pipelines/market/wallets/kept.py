@@ -63,7 +63,10 @@ def refused(changed: pl.DataFrame, source: str) -> pl.DataFrame:
 
 
 def ask_from(stored: pl.DataFrame, said: pl.DataFrame, wallets: Iterable[str], start: datetime) -> datetime:
-    """From when the wallets must be asked so that none lacks anything since `start`; `start` for one never asked."""
+    """From when the wallets must be asked so that none lacks anything since `start`.
+
+    That is `start` as long as any of them has never answered with a fill: an empty answer proves nothing (F6).
+    """
     moments = [_since(stored, said, wallet.lower(), start) for wallet in wallets]
     return max(start, min(moments, default=start))
 

@@ -20,6 +20,7 @@ _found.loader.exec_module(makers)
 
 V5 = feature_set("v5").names
 BAR_FEATURES = [feature for feature in catalogue() if feature.source == "bars"]
+EVERY = [feature.name for feature in BAR_FEATURES]
 ROWS, GAPS = 700, (200, 203, 640)
 TIMEFRAMES = ["1m", "15m", "1h"]
 
@@ -32,7 +33,7 @@ def bars() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def whole(bars: pl.DataFrame) -> pl.DataFrame:
-    return compute(bars, "1m")
+    return compute(bars, "1m", EVERY)
 
 
 def _times(factor: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -68,7 +69,7 @@ def test_past_never_changes(bars: pl.DataFrame, whole: pl.DataFrame, how: str) -
     for cut in CUTS:
         past, rest = bars.head(cut + 1), bars.slice(cut + 1)
         changed = pl.concat([past, PERTURBATIONS[how](rest).cast(dict(bars.schema))])
-        got = compute(changed, "1m").head(cut + 1)
+        got = compute(changed, "1m", EVERY).head(cut + 1)
         assert got.equals(whole.head(cut + 1)), f"{how} after row {cut} changes the past"
 
 
@@ -89,12 +90,12 @@ def test_memory_is_the_lookback(feature: Feature, timeframe: str) -> None:
 def test_values_restart_after_a_gap(bars: pl.DataFrame, whole: pl.DataFrame) -> None:
     """Each run of bars gives what it would give alone, to the last bit."""
     for start, stop in zip((0, *GAPS), (*GAPS, ROWS), strict=True):
-        assert compute(bars.slice(start, stop - start), "1m").equals(whole.slice(start, stop - start))
+        assert compute(bars.slice(start, stop - start), "1m", EVERY).equals(whole.slice(start, stop - start))
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAMES)
 def test_null_in_the_warm_up_of_each_run_and_nowhere_else(timeframe: str) -> None:
-    table = compute(makers.bars(ROWS, timeframe, gaps=GAPS), timeframe)
+    table = compute(makers.bars(ROWS, timeframe, gaps=GAPS), timeframe, EVERY)
     age = np.arange(ROWS) - np.maximum.accumulate(
         np.where(np.isin(np.arange(ROWS), GAPS), np.arange(ROWS), 0)
     )
@@ -106,7 +107,7 @@ def test_null_in_the_warm_up_of_each_run_and_nowhere_else(timeframe: str) -> Non
 @pytest.mark.parametrize("timeframe", [*TIMEFRAMES, "12h", "1d"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_finite_and_within_bounds(timeframe: str, seed: int) -> None:
-    table = compute(makers.bars(2_000, timeframe, seed=seed), timeframe)
+    table = compute(makers.bars(2_000, timeframe, seed=seed), timeframe, EVERY)
     for feature in BAR_FEATURES:
         values = table.get_column(feature.name).drop_nulls().to_numpy()
         assert np.isfinite(values).all(), feature.name
@@ -123,7 +124,7 @@ def test_extreme_bars_stay_within_bounds() -> None:
     price = pl.Series(np.where(np.arange(400) % 37 == 36, up, 100.0))
     volume = pl.Series(np.where(np.arange(400) % 29 == 28, 1e12, 0.0))
     prices = dict.fromkeys(("open", "high", "low", "close"), price)
-    table = compute(bars.with_columns(volume=volume, **prices), "1m")
+    table = compute(bars.with_columns(volume=volume, **prices), "1m", EVERY)
     for feature in BAR_FEATURES:
         values = table.get_column(feature.name).drop_nulls().to_numpy()
         assert ((values >= feature.bounds[0]) & (values <= feature.bounds[1])).all(), feature.name
@@ -138,10 +139,10 @@ def test_says_what_it_is_and_where_from(feature: Feature) -> None:
 
 def test_result_does_not_depend_on_blocks_or_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     bars = makers.bars(3_000, seed=8, gaps=(1_500,))
-    whole = compute(bars, "1m")
+    whole = compute(bars, "1m", EVERY)
     for block in (64, 1_000, 2_999):
         monkeypatch.setattr("pipelines.features.engine._BLOCK", block)
-        assert compute(bars, "1m").equals(whole)
+        assert compute(bars, "1m", EVERY).equals(whole)
 
 
 def test_one_feature_alone_is_the_same_column(bars: pl.DataFrame, whole: pl.DataFrame) -> None:

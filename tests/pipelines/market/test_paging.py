@@ -1,13 +1,14 @@
 """Laws of the plan: pages tile what can be had, none is larger than the cap, none is older than the venue serves."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import BadSpan, VenueRefused
-from pipelines.market.paging import bars_in, ceiling, closed_end, plan
+from pipelines.market.paging import bars_in, ceiling, closed_end, closed_part, plan, together
 from pipelines.market.timeframes import GRACE, MINUTES, length_of
 from pipelines.market.venues import TABLE, Conventions
 
@@ -56,6 +57,30 @@ def test_a_longer_span_asks_the_same_questions(start: datetime, bars: int, more:
     first = plan((start, start + bars * minute), "1m", TABLE["coinbase"], NOW).pages
     then = plan((start, start + (bars + more) * minute), "1m", TABLE["coinbase"], NOW).pages
     assert first[:-1] == then[: max(len(first) - 1, 0)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 40)), max_size=20), st.integers(0, 60))
+def test_spans_that_are_near_become_one(made: list[tuple[int, int]], room: int) -> None:
+    """Disjoint, further apart than the room, over every bar of the spans; a bar of none is near one of them."""
+    bar = timedelta(minutes=1)
+    spans = [(NOW + first * bar, NOW + (first + count) * bar) for first, count in made]
+    joined = together(spans, room * bar)
+    assert all(later[0] - one[1] > room * bar for one, later in pairwise(joined))
+    bars = {k for first, count in made for k in range(first, first + count)}
+    covered = {k for a, b in joined for k in range((a - NOW) // bar, (b - NOW) // bar)}
+    assert bars <= covered
+    longest = [b - a for a, b in pairwise(sorted(bars)) if b - a - 1 <= room]
+    assert len(covered - bars) == sum(step - 1 for step in longest)
+
+
+@given(moments, moments, st.sampled_from(["1m", "1h", "1d"]))
+def test_the_closed_part_of_a_span_is_what_is_planned(one: datetime, other: datetime, timeframe: str) -> None:
+    length = length_of(timeframe)
+    span = min(one, other), max(one, other) + timedelta(seconds=1)
+    pages = plan(span, timeframe, Conventions("somewhere"), NOW).pages
+    start, end = closed_part(span, length, NOW)
+    assert sum(bars_in(page, length) for page in pages) == bars_in((start, end), length)
+    assert not pages or (pages[0][0], pages[-1][1]) == (start, end)
 
 
 def test_hyperliquid_says_what_can_be_had() -> None:

@@ -13,19 +13,28 @@ NAMES = ("a", "c")
 cell = st.text(st.sampled_from('1a" \té\x00\r;'), max_size=4)
 line = st.lists(cell, min_size=0, max_size=6).map(",".join)
 
-
-def table(lines: list[str], ending: str = "\n") -> pl.DataFrame:
-    return text_table(HEADER + "".join(each + ending for each in lines).encode(), "f", NAMES)
+whole_line = st.lists(st.sampled_from(["1", "1.5", "x", ""]), min_size=4, max_size=4).map(",".join)
 
 
-@given(st.lists(line, min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"]))
-@example(['1,"2,3,4', '1,2",3,4'], "\n")
-@example(["1,2,3", "1,2,3,4"], "\n")
-@example(["1,2,3,4,5", "1,2,3,4"], "\n")
-@example(['"1",2,"3,3",4', "1,2,3,4"], "\n")
-def test_each_line_is_read_as_if_it_stood_alone(lines: list[str], ending: str) -> None:
-    whole = table(lines, ending)
-    alone = pl.concat([table([each], ending) for each in lines])
+def table(lines: list[str], ending: str = "\n", names: tuple[str, ...] = NAMES) -> pl.DataFrame:
+    return text_table(HEADER + "".join(each + ending for each in lines).encode(), "f", names)
+
+
+@given(
+    st.lists(line | whole_line, min_size=1, max_size=12),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([NAMES, ("c", "d"), ("a", "b", "c", "d")]),
+)
+@example(['1,"2,3,4', '1,2",3,4'], "\n", NAMES)
+@example(["1,2,3", "1,2,3,4"], "\n", ("c", "d"))
+@example(["1,2,3,4,5", "1,2,3,4"], "\n", NAMES)
+@example(["1,2,3,4,5", "1,2,3,4"], "\n", ("a", "b", "c", "d"))
+@example(['"1",2,"3,3",4', "1,2,3,4"], "\n", NAMES)
+def test_each_line_is_read_as_if_it_stood_alone(
+    lines: list[str], ending: str, names: tuple[str, ...]
+) -> None:
+    whole = table(lines, ending, names)
+    alone = pl.concat([table([each], ending, names) for each in lines])
     assert whole.drop(LINE).equals(alone.drop(LINE))
     assert whole[LINE].to_list() == list(range(2, len(lines) + 2))
 
@@ -59,7 +68,8 @@ def test_a_line_that_is_no_row_says_why_and_its_neighbours_stay(bad: str, flaw: 
 def test_tidy_text_has_no_quote_and_lines_of_equal_length(lines: list[str], ended: bool) -> None:
     raw = HEADER + "\n".join(lines).encode() + b"\n" * ended
     rows = raw.removesuffix(b"\n").split(b"\n")
-    assert is_tidy(raw) == (b'"' not in raw and all(row.count(b",") == 3 for row in rows))
+    returns = raw.replace(b"\r\n", b"\n").count(b"\r")
+    assert is_tidy(raw) == (b'"' not in raw and not returns and all(row.count(b",") == 3 for row in rows))
 
 
 def test_a_header_of_quotes_and_returns_is_refused_in_a_sentence() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from pipelines.errors import VenueRefused
 from pipelines.market.calendars import calendar_of
+from pipelines.market.candle_answers import CONTRADICTED
 from pipelines.market.candle_cuts import OUTSIDE
 from pipelines.market.coverage import adds_up, coverage
 from pipelines.market.schemas import CANDLES, EVIDENCE, FIRST_SEEN
@@ -31,6 +32,11 @@ XNYS = calendar_of("XNYS")
 KEYS = {"apiKey": "key-of-the-test", "secret": "secret-of-the-test"}
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 FIRST = datetime(2026, 3, 5, tzinfo=UTC)
+FAR_DAYS = [
+    (FIRST, datetime(2026, 3, 6, tzinfo=UTC)),
+    (datetime(2026, 3, 16, tzinfo=UTC), datetime(2026, 3, 18, tzinfo=UTC)),
+]
+"""Days with more minutes between them than a page holds."""
 SPAN = (FIRST, datetime(2026, 3, 11, tzinfo=UTC))
 DAY = timedelta(days=1)
 FIVE = synthetic_candles(FIRST, 6 * 288, "5m")
@@ -66,6 +72,7 @@ class Road:
         *spans: tuple[datetime, datetime],
         timeframe: str = "5m",
         keys: dict[str, str] = KEYS,
+        newest: datetime | None = None,
         **more: str,
     ) -> Delivery:
         """What the tested function gives for the spans, SPAN when there is none."""
@@ -79,6 +86,7 @@ class Road:
             XNYS,
             self.now,
             self.said.append,
+            newest=newest,
             **more,
         )
 
@@ -198,8 +206,8 @@ def test_a_bar_that_is_left_out_stays_unknown(road: Road, venue: Venue) -> None:
         ("F6", {"how": "html", "times": None}, "unknown", "no whole JSON"),
         ("F6", {"how": "object", "times": None}, "unknown", "expected bars and next_page_token, found {}"),
         ("F6", {"how": "renamed", "times": None}, "unknown", "alpaca"),
-        ("F4", {}, "venue-down", "maintenance"),
-        ("F2", {"status": 500, "times": None}, "venue-down", "alpaca"),
+        ("F4", {}, "unknown", "alpaca in maintenance since"),
+        ("F2", {"status": 500, "times": None}, "unknown", "alpaca answered HTTP 500"),
         ("F1", {"retry_after": 7200, "times": None}, "unknown", "longer than the 15 minutes we wait"),
     ],
 )
@@ -226,22 +234,62 @@ def test_no_rows_are_not_a_quiet_market(road: Road, venue: Venue) -> None:
 
 
 def test_an_outage_keeps_what_came_before_it(road: Road, venue: Venue) -> None:
-    days = [(FIRST + day * DAY, FIRST + (day + 1) * DAY) for day in range(6)]
+    days = FAR_DAYS
     venue.play("F4", after=1)
-    delivery = road.fetch(*days)
-    assert adds(delivery) == {"present": 78, "venue-down": 3 * 78}
+    delivery = road.fetch(*days, timeframe="1m", newest=days[0][0])
+    assert adds(delivery, (days[0][0], days[1][1]), "1m") == {
+        "present": 390,
+        "venue-down": 2 * 390,
+        "unknown": 6 * 390,  # of the days between nobody was asked
+    }
+    assert delivery.evidence.select("time", "end", "kind").rows() == [
+        (open_, open_ + timedelta(hours=6.5), "venue-down")
+        for open_ in (days[1][0] + timedelta(hours=13.5), days[1][0] + DAY + timedelta(hours=13.5))
+    ]
     assert len(venue.requests) == 2
 
 
-def test_neighbouring_bars_that_are_missing_for_two_reasons_are_two_spans(road: Road, venue: Venue) -> None:
-    noon = datetime(2026, 3, 5, 16, tzinfo=UTC)
-    venue.play("F13", every=10**9, minutes=[noon - timedelta(minutes=5)])
-    venue.play("F4", after=1)
-    delivery = road.fetch((FIRST, noon), (noon, FIRST + DAY))
+def test_an_outage_is_said_only_of_what_follows_the_newest_bar(road: Road, venue: Venue) -> None:
+    """F4: of older bars nobody can know more than that they were not asked for; neighbours are two spans."""
+    noon, five = datetime(2026, 3, 5, 16, tzinfo=UTC), timedelta(minutes=5)
+    venue.play("F4")
+    delivery = road.fetch((FIRST, noon), (noon, FIRST + DAY), newest=noon - five)
     assert delivery.evidence.select("time", "end", "kind").rows() == [
-        (noon - timedelta(minutes=5), noon, "unknown"),
+        (noon - timedelta(hours=1.5), noon, "unknown"),
         (noon, noon + timedelta(hours=5), "venue-down"),
     ]
+    assert delivery.evidence["reason"][0].startswith("not asked for: alpaca in maintenance since")
+
+
+def test_bars_that_no_feed_has_are_one_question(road: Road, venue: Venue) -> None:
+    """Missing for ever, and asked for in every run: as many requests as pages, and nothing between is delivered."""
+    opens = XNYS.opens(*SPAN, "5m")
+    gone = list(opens.gather_every(10, 3))
+    venue.play("F13", every=10**9, minutes=gone[1:])
+    five = timedelta(minutes=5)
+    delivery = road.fetch(*((open_, open_ + five) for open_ in gone))
+    assert len(venue.requests) == 1
+    assert delivery.frame["open_time"].to_list() == gone[:1]
+    assert delivery.evidence.select("time", "end", "kind").rows() == [
+        (open_, open_ + five, "unknown") for open_ in gone[1:]
+    ]
+    assert set(delivery.quarantine["reason"]) == {OUTSIDE}
+    between = opens.is_between(gone[0], gone[-1]).sum() - len(gone)
+    assert f"{between} bars between those asked for came along and were left out" in delivery.notes
+    served = FIVE.filter(pl.col("open_time").is_between(gone[0], gone[-1])).height - len(gone[1:])
+    assert delivery.sent + between == served
+
+
+def test_one_rate_limit_is_one_sentence(road: Road, venue: Venue) -> None:
+    """F1, F30: the rest would be refused alike, so nobody is asked and nobody is told again."""
+    venue.play("F1", retry_after=7200, times=None)
+    delivery = road.fetch(*FAR_DAYS, timeframe="1m")
+    assert len(venue.requests) == 1
+    assert len([said for said in road.said if "rate-limiting" in said]) == 1
+    assert len(delivery.notes) == 1
+    assert delivery.evidence["reason"].n_unique() == 1
+    assert adds(delivery, FAR_DAYS[0], "1m") == {"unknown": 390}
+    assert adds(delivery, FAR_DAYS[1], "1m") == {"unknown": 2 * 390}
 
 
 def test_a_rate_limit_is_waited_for_and_nothing_is_lost(road: Road, venue: Venue) -> None:
@@ -259,7 +307,7 @@ def test_a_rate_limit_is_waited_for_and_nothing_is_lost(road: Road, venue: Venue
         ("F27", {"how": "null"}, "close is not a positive finite number", True),
         ("F28", {"how": "high-low"}, "low and high do not enclose", True),
         ("F29", {"every": 50}, "more than 15 significant digits", True),
-        ("F9", {"different": True, "past": 0}, "repeats the open_time of line", False),
+        ("F9", {"different": True, "past": 0}, CONTRADICTED, True),
         ("F9", {"past": 0}, "open_time is outside the span asked for", False),
     ],
 )
@@ -275,6 +323,7 @@ def test_broken_rows_are_quarantined_and_their_bars_are_unknown(
     kinds = adds(delivery)
     assert (kinds.get("unknown", 0) > 0) is lost
     assert kinds["present"] + kinds.get("unknown", 0) == 4 * 78
+    assert set(delivery.evidence["reason"]) <= {"what alpaca gave for it was quarantined"}
     assert delivery.duplicates == (1 if args == {"past": 0} else 0)
 
 

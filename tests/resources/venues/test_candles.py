@@ -1,6 +1,6 @@
 """Candles of the four venues through the real ccxt classes: whole, exact, once, closed, and every hole known."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -135,14 +135,27 @@ def test_web_pages_for_ever_stop_the_asking(tmp_path: Path) -> None:
     )
 
 
-def test_maintenance_keeps_what_came_and_makes_nothing_up(tmp_path: Path) -> None:
-    """F4: the first page is kept, the rest is venue-down with since when."""
+@pytest.mark.parametrize(
+    ("stored", "kinds"),
+    [
+        (None, {"unknown": BARS - 240}),
+        (END, {"unknown": BARS - 240}),
+        (START - MINUTE, {"venue-down": BARS - 240}),
+        (START + 399 * MINUTE, {"unknown": 160, "venue-down": BARS - 400}),
+    ],
+)
+def test_maintenance_keeps_what_came_and_makes_nothing_up(
+    stored: datetime | None, kinds: dict[str, int], tmp_path: Path
+) -> None:
+    """F4: the first page is kept; of the rest only what follows the newest bar ever given can lie in the outage."""
     with Venue(data_of(CANDLES_OF_DAY), now=NOW) as server:
         server.play("F4", kind="candles", times=None, after=1)
         spool = Spool(tmp_path / "pages", Market("coinbase", "BTC-USD"), "1m")
         fetching = Fetching(server, "coinbase", tmp_path)
-        delivery = fetching.fetch([(START, END)], spool=spool)
-        assert _kinds(delivery.evidence) == {"venue-down": BARS - 240}
+        delivery = fetching.fetch([(START, END)], spool=spool, newest=stored)
+        assert _kinds(delivery.evidence) == kinds
+        asked = delivery.evidence.filter(pl.col("kind") == "unknown")["reason"]
+        assert asked.str.starts_with("not asked for: coinbase in maintenance since 20").all()
         same_values(delivery, WANTED.head(240))
         assert "coinbase in maintenance since 20" in delivery.notes[0]
         assert "0.2 of 0.5 days, 1 of 3 pages" in delivery.notes[0]
@@ -159,7 +172,8 @@ def test_maintenance_before_anything_came(tmp_path: Path) -> None:
         server.play("F4", times=None)
         delivery = Fetching(server, "kraken", tmp_path).fetch([(START, END)])
     assert delivery.frame.is_empty()
-    assert _kinds(delivery.evidence) == {"venue-down": BARS}
+    assert _kinds(delivery.evidence) == {"unknown": BARS}
+    assert "not asked for: kraken in maintenance since 20" in delivery.evidence["reason"][0]
 
 
 def test_a_ban_ends_the_fetch_and_keeps_its_pages(tmp_path: Path) -> None:

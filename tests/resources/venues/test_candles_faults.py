@@ -1,11 +1,13 @@
 """Faulty answers about candles, row by row and as a whole, on all four venues: nothing false is believed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipelines.market.candle_answers import CONTRADICTED
 from tests.resources.venues.fetching import (
     MINUTE,
     START,
@@ -18,6 +20,7 @@ from tests.resources.venues.fetching import (
     same_values,
 )
 from tests.venue import Venue
+from tests.venue.wire import Reply, Seen
 
 BARS = 700
 END = START + BARS * MINUTE
@@ -58,7 +61,10 @@ def test_an_answer_to_another_question_is_no_answer(venue: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_overlaps_are_repeats_and_contradictions_are_told(venue: str, tmp_path: Path) -> None:
-    """F9: rows before the start, past the end, and twice; equal ones are counted, others set aside."""
+    """F9: rows before the start, past the end, and twice; equal ones are counted.
+
+    Of two values in one answer neither is believed: the bar is asked for again, and is unknown while it stays so.
+    """
     with Venue(data_of(WANTED), now=NOW) as server:
         fault = server.play("F9")
         fetching = Fetching(server, venue, tmp_path)
@@ -69,11 +75,10 @@ def test_overlaps_are_repeats_and_contradictions_are_told(venue: str, tmp_path: 
     same_values(plain, WANTED.slice(1))
     accounted(plain)
     assert bars_of(differs) == BARS - 1
-    assert differs.evidence.is_empty()
-    assert differs.quarantine["reason"].unique().to_list() == [
-        "repeats an open_time with other values than were seen first"
-    ]
-    assert "twice with different values" in " ".join(differs.notes)
+    same_values(differs, WANTED.slice(1, BARS - 2))
+    assert differs.evidence.select("time", "end", "kind").rows() == [(END - MINUTE, END, "unknown")]
+    assert f"what {venue} gave for 2026-03-02 11:39 to 11:40 UTC was quarantined" in differs.notes
+    assert differs.quarantine["reason"].unique().to_list() == [CONTRADICTED]
     accounted(differs)
 
 
@@ -170,3 +175,48 @@ def test_moments_with_an_offset_are_the_same_instants(venue: str, tmp_path: Path
         server.play("F24")
         delivery = Fetching(server, venue, tmp_path).fetch([(START, END)])
     same_values(delivery, WANTED)
+
+
+class Mislabelled(Venue):
+    """Answers for another market: a text of every body is another one."""
+
+    swapped = (b"", b"")
+
+    def respond(self, seen: Seen) -> Reply:
+        reply = super().respond(seen)
+        return replace(reply, body=reply.body.replace(*self.swapped)) if seen.kind == "candles" else reply
+
+
+@pytest.mark.parametrize(
+    ("venue", "swapped", "sentence"),
+    [
+        (
+            "hyperliquid",
+            (b'"s":"BTC"', b'"s":"DOGE"'),
+            "hyperliquid answered candles of DOGE 1m: expected those of BTC 1m",
+        ),
+        (
+            "hyperliquid",
+            (b'"i":"1m"', b'"i":"5m"'),
+            "hyperliquid answered candles of BTC 5m: expected those of BTC 1m",
+        ),
+        (
+            "kraken",
+            (b'"XXBTZUSD"', b'"XDGUSD"'),
+            "kraken answered candles of XDGUSD: expected those of XXBTZUSD or XBTUSD",
+        ),
+    ],
+)
+def test_candles_of_another_market_are_none_of_ours(
+    venue: str, swapped: tuple[bytes, bytes], sentence: str, tmp_path: Path
+) -> None:
+    """An answer that says itself that it is about something else; Coinbase's says nothing, Alpaca's names its list."""
+    with Mislabelled(data_of(CANDLES_OF_DAY), now=NOW) as server:
+        fetching = Fetching(server, venue, tmp_path)
+        server.swapped = swapped
+        delivery = fetching.fetch([(START, END)])
+        assert delivery.frame.is_empty()
+        assert _kinds(delivery.evidence) == {"unknown": BARS}
+        assert sentence in delivery.evidence["reason"][0]
+        server.swapped = (b"", b"")
+        same_values(fetching.fetch([(START, END)]), WANTED)

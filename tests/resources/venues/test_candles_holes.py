@@ -64,6 +64,34 @@ def test_kraken_is_rebuilt_from_its_trades(tmp_path: Path) -> None:
     assert delivery.notes[0].startswith("kraken serves the newest 720 candles")
 
 
+@pytest.mark.parametrize("venue", ["coinbase", "hyperliquid", "alpaca"])
+def test_holes_that_one_page_can_hold_are_one_question(venue: str, tmp_path: Path) -> None:
+    """Bars that are missing for ever must not cost a request each in every run; what lies between is not delivered."""
+    candles = day_of(900)
+    gone = [START + k * MINUTE for k in range(5, 895, 10)]
+    spans = [(minute, minute + MINUTE) for minute in gone]
+    with Venue(VenueData(candles={("any", "BTC-USD", "1m"): candles}), now=START + 901 * MINUTE) as server:
+        server.play("F13", every=10**9, minutes=gone[:-1])
+        delivery = Fetching(server, venue, tmp_path).fetch(spans)
+        asked = len(server.of_kind("candles"))
+    assert asked == (4 + 4 if venue == "coinbase" else 2), "its pages once, and its holes a second time"
+    same_values(delivery, candles.filter(pl.col("open_time") == gone[-1]))
+    assert bars_of(delivery) == len(gone)
+    said = delivery.evidence.select("time", "end").rows()
+    assert said == spans[:-1]
+    assert set(delivery.evidence["kind"]) == {"verified-empty" if venue == "coinbase" else "unknown"}
+
+
+def test_spans_far_apart_are_asked_for_one_by_one(tmp_path: Path) -> None:
+    """Nobody wants the month between two holes."""
+    candles = day_of(3000)
+    spans = [(START, START + MINUTE), (START + 2900 * MINUTE, START + 2901 * MINUTE)]
+    with Venue(VenueData(candles={("any", "BTC-USD", "1m"): candles}), now=START + 3001 * MINUTE) as server:
+        delivery = Fetching(server, "coinbase", tmp_path).fetch(spans)
+        assert len(server.of_kind("candles")) == 2
+    same_values(delivery, candles.filter(pl.col("open_time").is_in([start for start, _ in spans])))
+
+
 def test_trades_that_cannot_be_had_leave_the_bars_unknown(tmp_path: Path) -> None:
     def refuse(start: datetime, end: datetime) -> pl.DataFrame:
         raise BadAnswer(f"no whole answer for {start} to {end}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipelines.errors import BadAnswer
 from resources.venues.classify import Kind, classify, retry_after
 from resources.venues.json_body import looks_like_json, read_json
-from resources.venues.redact import redact, secrets_of
+from resources.venues.redact import never_say, redact, secrets_of, without_secrets
 from resources.venues.wire import Answer, Fault, unpacked
 
 AT = datetime(2026, 3, 4, 12, 3, 0, tzinfo=UTC)
@@ -50,6 +50,8 @@ def answer(status: int = 200, body: bytes = b"{}", **headers: str) -> Answer:
         (answer(200, b"null"), Kind.FINE),
         (answer(200, b"123.5"), Kind.FINE),
         (answer(200, b"nothing"), Kind.DAMAGED),
+        (answer(200, b'{"error":["x"],"error":3}'), Kind.DAMAGED),
+        (answer(200, b'{"error":["x",' + b"[" * 100_000 + b"]" * 100_000 + b"]}"), Kind.DAMAGED),
     ],
 )
 def test_verdicts(given_answer: Answer, kind: Kind) -> None:
@@ -66,10 +68,22 @@ def test_what_is_no_json_may_be_an_answer_where_none_is_expected() -> None:
     [
         ("20", 20.0), ("0.5", 0.5), ("Wed, 04 Mar 2026 12:03:20 GMT", 20.0), ("Wed, 04 Mar 2026 12:00:00 GMT", 0.0),
         ("Wed, 04 Mar 2026 13:03:20 +0100", 20.0), ("soon", None), ("-5", None), ("", None), ("1e9", None),
+        ("Wed, 04 Mar 2026 12:03:20 +99999999999999999", None), ("3600000", 3_600_000.0),
     ],
 )  # fmt: skip
 def test_retry_after(text: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": text}, AT) == seconds
+
+
+@given(st.sampled_from([429, 418, 403, 500, 503, 408]), st.integers(0, 10**30), st.booleans())
+def test_a_wish_is_obeyed_up_to_an_hour_or_a_day(status: int, seconds: int, page: bool) -> None:
+    """F1: a number in milliseconds, or no number at all, must not shut a venue out."""
+    found = classify(answer(status, b"<html>" if page else b"{}", retry_after=str(seconds)), True)
+    if found.kind is Kind.REFUSED:
+        return
+    most = 24 * 3600 if found.kind in (Kind.LIMITED, Kind.BANNED) else 3600
+    assert found.wait == min(seconds, most)
+    assert found.longer == (seconds > most)
 
 
 def test_prices_stay_text_and_whole_numbers_whole() -> None:
@@ -111,6 +125,33 @@ def test_a_gzip_body_is_whole_or_a_fault(body: bytes, cut: int) -> None:
         flipped = packed[: cut - 1] + bytes([packed[cut - 1] ^ 0x55]) + packed[cut:]
         found = unpacked(flipped, headers)
         assert isinstance(found, Fault) or found == body, "a changed byte never changes data unnoticed"
+
+
+@pytest.mark.parametrize(
+    "name", ["OK-ACCESS-KEY", "CB-ACCESS-KEY", "access_key", "Rest-Key", "KC-API-KEY", "X-MBX-APIKEY", "Key"]
+)
+def test_what_stands_under_the_name_of_a_key_is_a_secret(name: str) -> None:
+    assert secrets_of({name: "hunter2hunter2"}) == ("hunter2hunter2",)
+    for body in (
+        f'{{"msg":"no","{name}":"hunter2"}}',
+        f"{{\\'{name}\\': \\'hunter2\\'",
+        f'"{name}" : "hunter2',
+    ):
+        assert "hunter2" not in redact(body)
+
+
+def test_a_key_that_this_process_was_given_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes the sentence: no header and no name tells that this text is a secret."""
+    monkeypatch.setattr("resources.venues.redact._known", set())
+    key = 'p"ss/w rd+0123'
+    forms = [key, 'p\\"ss/w rd+0123', "p%22ss%2Fw%20rd%2B0123"]
+    never_say([key, "short"])
+    for form in forms:
+        assert redact(f"the venue says {form}, short") == "the venue says ***, short"
+        said = without_secrets(answer(401, f"x{form}y".encode()))
+        assert isinstance(said, Answer)
+        assert said.body == b"x***y"
+    assert without_secrets(Fault("broke off")) == Fault("broke off")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """ccxt behind our transport: endpoints and signatures from ccxt, everything else from us."""
 
 import json
+import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.errors import BadAnswer, BadSettings, RateLimited, VenueDown, VenueRefused
+from pipelines.errors import BadAnswer, BadSettings, RateLimited, VenueDown, VenueError, VenueRefused
 from pipelines.market.venue_settings import ExchangeSettings
 from resources.venues.exchange import conventions_for, market_of, open_exchange, parse, speaking
 from resources.venues.gate import Gate
@@ -122,8 +123,30 @@ def test_numbers_stay_text_and_no_number_is_text_too() -> None:
     answer = Answer("u", 200, {}, b'{"a":0.12345678901234567,"b":NaN,"c":-1,"d":1e400,"e":-Infinity}', START)
     found = parse(answer, "kraken")
     assert found == {"a": "0.12345678901234567", "b": "NaN", "c": -1, "d": "1e400", "e": "-Infinity"}
-    with pytest.raises(BadAnswer, match="expected JSON"):
-        parse(Answer("u", 200, {}, b"<html>", START), "kraken")
+    deep = b"[" * 100_000 + b"]" * 100_000
+    for body in (b"<html>", deep, b"[1" + b"0" * 5000 + b"]"):
+        with pytest.raises(BadAnswer, match="expected JSON"):
+            parse(Answer("u", 200, {}, body, START), "kraken")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code":40110000,"message":"request is not authorized for kkkkkkkkkkkk with ssssssssssss"}',
+        b'{"currencies":NaN kkkkkkkkkkkk}',
+        b'["kkkkkkkkkkkk"]',
+    ],
+)
+def test_a_key_that_a_venue_repeats_in_an_error_of_ccxt_is_not_said(tmp_path: Path, body: bytes) -> None:
+    """HTTP 200, so that ccxt refuses it; neither the sentence nor what Dagster prints of its cause has a key."""
+    with Scripted([reply(body=body)]) as server:
+        exchange, transport = Fetching(_at(server, NOW), "alpaca", tmp_path).open()
+        with pytest.raises(VenueError) as caught:
+            market_of(exchange, "BTC-USD")
+        transport.close()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "kkkkkkkkkkkk" not in told
+    assert "ssssssssssss" not in told
 
 
 def test_any_other_exchange_is_read_through_ccxts_parser(tmp_path: Path) -> None:

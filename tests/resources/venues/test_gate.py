@@ -1,5 +1,6 @@
 """The queue that processes share: clocks that are set, files that are torn, waves of one incident."""
 
+import json
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -100,14 +101,54 @@ def test_a_wall_clock_set_back_does_not_lengthen_a_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "torn", [b"", b"{", b"[]", b'{"next_slot": "x", "failures": 0, "incident": null}', b"null"]
-)
+    "torn",
+    [
+        b"", b"{", b"[]", b'{"next_slot": "x", "failures": 0, "incident": null}', b"null",
+        b'{"next_slot": NaN, "failures": 0, "incident": null, "written": 0, "tick": 0}',
+        b'{"next_slot": 0, "failures": 0, "incident": {"kind": "down"}, "written": 0, "tick": 0}',
+        b'{"next_slot": 0, "failures": 0, "incident": {"kind": "down", "reason": "x", "since": 0, "set_at": 0, '
+        b'"until": Infinity}, "written": 0, "tick": 0}',
+    ],
+)  # fmt: skip
 def test_a_torn_file_is_a_fresh_start(tmp_path: Path, torn: bytes) -> None:
     gate = Gate(tmp_path, "kraken")
     gate.failed(START)
     (tmp_path / "kraken.json").write_bytes(torn)
     assert gate.take(START, 1.0, 5.0).wait == 0
     assert gate.failed(START) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours"), [(Kind.AGAIN, 1), (Kind.DOWN, 1), (Kind.LIMITED, 24), (Kind.BANNED, 24)]
+)
+@pytest.mark.parametrize("until", [1e20, 253402300799.0, START.timestamp() + 3_600_000])
+def test_a_file_of_an_older_version_shuts_nobody_out(
+    tmp_path: Path, kind: Kind, hours: int, until: float
+) -> None:
+    at = START.timestamp()
+    met = {
+        "kind": kind,
+        "reason": "in maintenance",
+        "since": at,
+        "set_at": at,
+        "until": until,
+        "waves": 1,
+        "told": 1,
+    }
+    kept = {"next_slot": until, "failures": 0, "incident": met, "written": at, "tick": 0.0}
+    (tmp_path / "kraken.json").write_text(json.dumps(kept))
+    gate = Gate(tmp_path, "kraken")
+    turn = gate.take(START + 1800 * SECOND, 1.0, 5.0)
+    assert turn.incident is not None
+    assert (turn.wait, turn.incident.longer) == (pytest.approx(hours * 3600 - 1800), True)
+    then = gate.take(START + (hours * 3600 + 1) * SECOND, 1.0, 5.0)
+    assert (then.wait, then.incident) == (0, None)
+
+
+def test_a_queue_of_an_older_version_is_no_longer_than_an_hour(tmp_path: Path) -> None:
+    kept = {"next_slot": 1e20, "failures": 0, "incident": None, "written": START.timestamp(), "tick": 0.0}
+    (tmp_path / "kraken.json").write_text(json.dumps(kept))
+    assert Gate(tmp_path, "kraken").take(START, 1.0, 5.0).wait <= 3600
 
 
 def test_failures_are_counted_until_an_answer(tmp_path: Path) -> None:

@@ -16,6 +16,19 @@ def _span(first: int, count: int) -> tuple[datetime, datetime]:
     return START + first * LENGTH, START + (first + count) * LENGTH
 
 
+def test_what_was_learned_later_says_when() -> None:
+    later = START + timedelta(hours=1)
+    ledger = Ledger([_span(0, 3)], LENGTH)
+    ledger.mark(_span(1, 1), "unknown", "a")
+    ledger.mark(_span(2, 1), "unknown", "a", later)
+    said = ledger.evidence(np.empty(0, np.int64), START)
+    assert said.select("time", "end", "seen_at").rows() == [
+        (*_span(0, 1), START),
+        (*_span(1, 1), START),
+        (*_span(2, 1), later),
+    ]
+
+
 spans = st.tuples(st.integers(0, 60), st.integers(1, 30))
 words = st.tuples(
     spans, st.sampled_from(["verified-empty", "unknown", "venue-down"]), st.sampled_from(["a", "b"])

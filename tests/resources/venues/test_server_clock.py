@@ -56,14 +56,11 @@ def test_the_offset_is_found_on_every_venue(tmp_path: Path, venue: str, wrong: f
         assert len(server.requests) == requests, "measured once an hour, not every time"
     if abs(wrong) < 2:
         assert told == []
-        clock.require_close()
     else:
         word = "fast" if wrong > 0 else "slow"
         assert len(told) == 1
         assert f" s {word} by {venue}'s; bars wait for the exchange's clock." in told[0]
         assert abs(float(told[0].split(" s ")[0].rpartition(" ")[2]) - abs(wrong)) < 1.2
-        with pytest.raises(ClockSkew, match=rf"s {word} by .*expected at most 2 s.*synchronise"):
-            clock.require_close()
 
 
 def test_the_fault_f22_is_measured_to_the_tenth(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pipelines.errors import BadAnswer, RateLimited, VenueDown, VenueError, Venu
 from resources.clock import Clock
 from resources.venues.classify import Kind
 from resources.venues.gate import LINES, Gate
+from resources.venues.redact import never_say
 from resources.venues.transport import Request, Transport
 from tests.resources.venues.scripted import START, FakeClock, Scripted, reply
 
@@ -81,6 +82,42 @@ def test_a_wait_too_long_is_an_error_that_names_the_time(tmp_path: Path) -> None
         with pytest.raises(RateLimited, match="resuming 13:03:00 UTC"):
             road.get(server.url)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "after", ["9" * 20, "9" * 400, "3600000", "Fri, 31 Dec 9999 23:59:59 GMT", "31536000"]
+)
+@pytest.mark.parametrize(
+    ("status", "body", "hours", "resumes"),
+    [
+        (503, b"{}", 1, "13:03:00"),
+        (500, b"{}", 1, "13:03:00"),
+        (429, b"{}", 24, "2026-03-05 12:03:00"),
+        (403, b"<html>", 24, "2026-03-05 12:03:00"),
+    ],
+)
+def test_an_absurd_retry_after_shuts_nobody_out(
+    tmp_path: Path, after: str, status: int, body: bytes, hours: int, resumes: str
+) -> None:
+    """It is obeyed for an hour, or a day where we did wrong; a person reads that the venue asked for more."""
+    road = Road(tmp_path)
+    with Scripted([reply(status, body, retry_after=after), FINE], road.clock) as server:
+        for moment in (START, START + timedelta(hours=hours / 2)):
+            road.clock.at = moment
+            with pytest.raises(VenueError, match=rf"{resumes} UTC \(it asked for longer\)"):
+                road.get(server.url)
+        assert len(server.requests) == 1
+        road.clock.at = START + timedelta(hours=hours, seconds=1)
+        assert road.get(server.url) == b'{"ok":1}'
+
+
+def test_a_moment_of_another_day_is_said_with_its_date(tmp_path: Path) -> None:
+    road = Road(tmp_path)
+    with (
+        Scripted([reply(429, retry_after="43200")], road.clock) as server,
+        pytest.raises(RateLimited, match="resuming 2026-03-05 00:03:00 UTC; that is longer"),
+    ):
+        road.get(server.url)
 
 
 def test_endless_429_ends_after_five_tries_with_growing_waits(tmp_path: Path) -> None:
@@ -306,6 +343,23 @@ def test_no_secret_is_ever_said(tmp_path: Path) -> None:
         assert not [x for x in (secret, key, "abcdef123456") if x in told]
         kept = "".join(path.read_text() for path in tmp_path.iterdir())
         assert not [x for x in (secret, key, "abcdef123456") if x in kept]
+
+
+@pytest.mark.parametrize("name", ["OK-ACCESS-KEY", "CB-ACCESS-KEY", "Rest-Key", "X-Anything"])
+@pytest.mark.parametrize("before", range(90, 124, 3))
+def test_a_key_that_the_venue_repeats_is_not_said_even_when_its_answer_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: int
+) -> None:
+    """A sentence holds the first 120 characters of an answer; a key that ends after them is half a key."""
+    monkeypatch.setattr("resources.venues.redact._known", set())
+    road, key = Road(tmp_path), "1a2b3c4d-secret-key-9f"
+    if name == "X-Anything":
+        never_say([key])  # nothing but its value tells that this one is a secret
+    said = f'{{"msg":"{"x" * (before - 8)}{key}"}}'.encode()
+    with Scripted([reply(401, said)], road.clock) as server, pytest.raises(VenueRefused) as error:
+        road.transport.send(Request("GET", server.url, {name: key}))
+    assert "1a2b3c" not in str(error.value)
+    assert "xxx" in str(error.value)
 
 
 def _ask(folder: Path, url: str, times: "multiprocessing.Queue[float]") -> None:

@@ -100,6 +100,30 @@ def bybit_book(second: int, kind: str) -> dict[str, Any]:
     return {"topic": "orderbook.500.BTCUSDT", "type": kind, "ts": ms(second), "data": data}
 
 
+def kraken_second_book(second: int, kind: str) -> dict[str, Any]:
+    """The second API: numbers, a checksum in snapshots too, and a side without a change left out."""
+    bids, asks = (BIDS, ASKS) if kind == "snapshot" else change(second)
+    whole = [*ASKS[:10], *BIDS[:10]]
+    digits = "".join(p.replace(".", "").lstrip("0") + a.lstrip("0") for p, a in whole)
+    checksum = crc32(digits.encode()) if kind == "snapshot" else int(kraken_checksum(second))
+    data: dict[str, Any] = {"symbol": "BTC/USD", "checksum": checksum, "timestamp": iso(second)}
+    data |= {
+        side: [{"price": price, "qty": amount} for price, amount in levels]
+        for side, levels in (("bids", bids), ("asks", asks))
+        if levels
+    }
+    return {"channel": "book", "type": kind, "data": [data]}
+
+
+def coinbase_exchange_book(second: int, kind: str) -> dict[str, Any]:
+    message = {"type": kind, "product_id": "BTC-USD", "time": iso(second)}
+    if kind == "snapshot":
+        return message | {"bids": BIDS, "asks": ASKS}
+    bids, asks = change(second)
+    sides = (("buy", bids), ("sell", asks))
+    return message | {"changes": [[side, *level] for side, levels in sides for level in levels]}
+
+
 Maker = tuple[str, str, Callable[[int], Any], Callable[[int], Any]]
 MAKERS: list[Maker] = [
     ("binance-futures", "BTCUSDT", binance_snapshot, binance_diff),
@@ -122,7 +146,21 @@ MAKERS: list[Maker] = [
         lambda second: bybit_book(second, "snapshot"),
         lambda second: bybit_book(second, "delta"),
     ),
+    (
+        "kraken",
+        "BTC/USD",
+        lambda second: kraken_second_book(second, "snapshot"),
+        lambda second: kraken_second_book(second, "update"),
+    ),
+    (
+        "coinbase",
+        "BTC-USD",
+        lambda second: coinbase_exchange_book(second, "snapshot"),
+        lambda second: coinbase_exchange_book(second, "l2update"),
+    ),
 ]
+UNCOUNTED = (MAKERS[2], MAKERS[5], MAKERS[6])
+"""Feeds that do not count their updates: Kraken's have checksums instead, Coinbase Exchange's nothing."""
 """Exchange, symbol, its snapshot and its change at a second."""
 
 

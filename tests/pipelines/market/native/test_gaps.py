@@ -15,6 +15,7 @@ from tests.pipelines.market.native.feeds import (
     DELAY,
     MAKERS,
     START,
+    UNCOUNTED,
     WINDOW,
     Feed,
     Maker,
@@ -27,9 +28,8 @@ from tests.pipelines.market.native.feeds import (
 )
 
 EACH = pytest.mark.parametrize("maker", MAKERS, ids=[maker[0] for maker in MAKERS])
-COUNTING = [maker for maker in MAKERS if maker[0] != "kraken"]
+COUNTING = [maker for maker in MAKERS if maker not in UNCOUNTED]
 COUNTED = pytest.mark.parametrize("maker", COUNTING, ids=[maker[0] for maker in COUNTING])
-"""Exchanges that count their updates; Kraken has checksums instead."""
 JUST = timedelta(microseconds=1)
 
 
@@ -75,6 +75,26 @@ def test_f19_a_kraken_checksum_that_disagrees_ends_the_book(  # the lost update 
     assert found.invalid.select("time", "end").rows() == [(at(1) + JUST, at(15))]
     assert "checksum" in found.invalid["reason"][0]
     assert seconds(found) == [0, 1, *range(15, 20)]
+
+
+def test_f19_the_second_api_of_kraken_is_compared_too() -> None:
+    """A lost update of a level that no later one touches: the next checksum tells."""
+    maker = UNCOUNTED[1]
+    feed = unbroken(maker, 20, snapshots=(0, 15))
+    feed[5][1]["data"][0]["asks"] = [{"price": "102.5", "qty": "9"}]  # of which the checksum knows nothing
+    found = read(maker, feed)
+    assert found.invalid.select("time", "end").rows() == [(at(5) + JUST, at(15))]
+    assert seconds(found) == [*range(6), *range(15, 20)]
+
+
+def test_levels_beyond_the_depth_of_the_second_api_fall_out() -> None:
+    """Ten levels a side were subscribed: a better bid pushes the last one out without a word."""
+    feed = timed([UNCOUNTED[1][2](0), UNCOUNTED[1][3](1)])
+    for side in ("bids", "asks"):
+        del feed[0][1]["data"][0][side][10:]
+    feed[1][1]["data"][0] |= {"bids": [{"price": "100.75", "qty": "1"}], "checksum": None}
+    found = read(UNCOUNTED[1], feed)
+    assert ("bid", "91.5", "0") in found.updates.select("side", "price", "amount").rows()
 
 
 @COUNTED

@@ -50,17 +50,39 @@ def kraken(second: float, number: Any, sold: bool, price: str = "100.5", amount:
     ]
 
 
+def kraken_second(second: float, number: Any, sold: bool, price: str = "100.5", amount: str = "0.25") -> Any:
+    trade = {"symbol": "BTC/USD", "side": "sell" if sold else "buy", "price": price, "qty": amount}
+    trade |= {"ord_type": "limit", "trade_id": number, "timestamp": iso(second)}
+    return {"channel": "trade", "type": "update", "data": [trade]}
+
+
+def coinbase_exchange(
+    second: float, number: Any, sold: bool, price: str = "100.5", amount: str = "0.25"
+) -> Any:
+    trade = {"type": "match", "product_id": "BTC-USD", "trade_id": number, "sequence": 50, "price": price}
+    return trade | {"size": amount, "time": iso(second), "side": "buy" if sold else "sell"}  # the maker's
+
+
+def bybit(second: float, number: Any, sold: bool, price: str = "100.5", amount: str = "0.25") -> Any:
+    trade = {"T": ms(second), "s": "BTCUSDT", "S": "Sell" if sold else "Buy", "v": amount, "p": price}
+    data = [{**trade, "L": "PlusTick", "i": str(number), "BT": False}]
+    return {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": ms(second), "data": data}
+
+
 Maker = Callable[..., Any]
 ALL: list[tuple[str, str, Maker]] = [
     ("binance-futures", "BTCUSDT", binance),
     ("coinbase", "BTC-USD", coinbase),
     ("hyperliquid", "BTC", hyperliquid),
     ("deribit", "BTC-PERPETUAL", deribit),
+    ("kraken", "BTC/USD", kraken_second),
+    ("coinbase", "BTC-USD", coinbase_exchange),
+    ("bybit", "BTCUSDT", bybit),
     ("kraken", "XBT/USD", kraken),
 ]
 EACH = pytest.mark.parametrize(("exchange", "symbol", "make"), ALL, ids=[name for name, _, _ in ALL])
 NUMBERED = pytest.mark.parametrize(
-    ("exchange", "symbol", "make"), ALL[:4], ids=[name for name, _, _ in ALL[:4]]
+    ("exchange", "symbol", "make"), ALL[:-1], ids=[name for name, _, _ in ALL[:-1]]
 )
 
 
@@ -140,6 +162,16 @@ def test_skipped_ids_are_counted_where_ids_are_dense() -> None:
     found = read("binance-futures", "BTCUSDT", feed)
     assert found.missing_ids == 2
     assert "2 trade ids are missing" in found.notes[0]
+
+
+def test_bybits_hashes_are_numbered_by_arrival() -> None:
+    feed = timed([bybit(k, f"5f2c1a{k}e-aa", sold=True) for k in range(3)])
+    assert read("bybit", "BTCUSDT", feed).trades["id"].to_list() == [1, 2, 3]
+
+
+def test_the_second_api_of_kraken_counts_its_trades() -> None:
+    feed = timed([kraken_second(k, number, sold=True) for k, number in enumerate((10, 11, 14))])
+    assert read("kraken", "BTC/USD", feed).missing_ids == 2
 
 
 def test_trades_that_are_not_of_the_market_are_quarantined_and_their_ids_are_not_missing() -> None:

@@ -125,8 +125,10 @@ def test_a_level_that_lasts_is_no_outlier_and_two_bars_alone_are_not_judged() ->
 
 
 def test_verified_empty_bars_above_the_share_are_told() -> None:
+    late = pl.col("open_time") >= at(47)
     silent = candles().with_columns(
-        volume=pl.when(pl.col("open_time") >= at(47)).then(0.0).otherwise("volume")
+        pl.when(late).then(0.0).otherwise("volume").alias("volume"),
+        *(pl.when(late).then("close").otherwise(name).alias(name) for name in ("open", "high", "low")),
     )
     given = inputs(silent)
     assert failed(given) == {"filled"}
@@ -170,6 +172,61 @@ def test_missing_trade_ids_are_told_where_a_venue_counts() -> None:
     assert found(inputs(candles(), tick_days=sparse))["trade_ids"].value is None
     doubled, _ = tick_day(DAY, trades([1, 2, 2, 3]), NO_BOOK)
     assert failed(inputs(candles(), tick_days=doubled)) == {"trade_ids"}
+
+
+def days_of(*ids: list[int], venue: str = "", apart: int = 1) -> pl.DataFrame:
+    """TICK_DAYS of trades with these ids, a day each, so many days apart."""
+    rows = [
+        tick_day(DAY + n * apart * timedelta(days=1), trades(numbers), NO_BOOK, venue)[0]
+        for n, numbers in enumerate(ids)
+    ]
+    return pl.concat(rows)
+
+
+def test_a_day_that_lost_most_of_its_ids_is_judged_by_the_markets_best_day() -> None:
+    """Two of five ids are left: by itself such a day looks like one of a venue that skips ids."""
+    whole, thin = list(range(1000, 2000)), [n for n in range(2000, 3000) if n % 5 < 2]
+    judged = found(inputs(candles(), tick_days=days_of(whole, thin)))["trade_ids"]
+    assert (judged.passed, judged.value) == (False, pytest.approx(1 - 400 / 997))
+    assert found(inputs(candles(), tick_days=days_of(thin)))["trade_ids"].value is None
+    known = found(inputs(candles(), tick_days=days_of(thin, venue="binance-futures")))["trade_ids"]
+    assert (known.passed, known.value) == (False, pytest.approx(1 - 400 / 997))
+
+
+def test_two_neighbouring_ids_do_not_make_a_venue_that_counts() -> None:
+    sparse = [list(range(n, n + 10**6, 1000)) for n in (0, 2 * 10**6)]
+    given = days_of(*sparse, [5 * 10**6, 5 * 10**6 + 1])
+    assert found(inputs(candles(), tick_days=given))["trade_ids"].value is None
+
+
+def test_ids_that_are_missing_between_two_days_are_missing() -> None:
+    """Whole days, but 300 ids between them: the dump ended early. A day further on says nothing of that."""
+    days = [list(range(1, 1001)), list(range(1301, 2001))]
+    lost = found(inputs(candles(), tick_days=days_of(*days)))["trade_ids"]
+    assert (lost.passed, lost.value) == (False, pytest.approx(300 / 1000))
+    assert "(2024-07-20: 300 of 1,000 ids are not there)" in lost.sentence
+    assert failed(inputs(candles(), tick_days=days_of(*days, apart=2))) == set()
+
+
+def test_a_venue_that_begins_anew_each_day_misses_nothing_at_midnight() -> None:
+    days = [list(range(n * 10**6 + 1, n * 10**6 + 500)) for n in (1, 2, 3)]
+    assert failed(inputs(candles(), tick_days=days_of(*days))) == set()
+    assert failed(inputs(candles(), tick_days=days_of(*days, venue="synthetic"))) == set()
+    assert failed(inputs(candles(), tick_days=days_of(*days, venue="coinbase"))) == {"trade_ids"}
+
+
+def test_trades_that_were_numbered_by_arrival_have_no_ids_to_judge() -> None:
+    given = inputs(candles(), tick_days=days_of(list(range(50)), list(range(70)), venue="kraken"))
+    told = found(given)["trade_ids"]
+    assert (told.passed, told.value) == (True, None)
+    assert "lost trades leave no trace" in told.sentence
+
+
+def test_books_that_a_source_left_out_as_crossed_are_counted() -> None:
+    row, _ = tick_day(DAY, trades([1]), books([1.0] * 97), left_out=3)
+    assert row.select("books", "crossed", "locked").rows() == [(100, 3, 0)]
+    crossed = found(inputs(candles(), tick_days=row))["crossed_books"]
+    assert (crossed.passed, crossed.value) == (False, 0.03)
 
 
 def test_crossed_and_locked_books_are_counted() -> None:

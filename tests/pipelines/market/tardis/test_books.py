@@ -13,7 +13,7 @@ from pipelines.market.rows import Parsed
 from pipelines.market.schemas import BOOK_LEVELS, ORDER_BOOK
 from pipelines.market.tardis.books import BookBuilder
 from pipelines.market.tardis.layouts import BOOK_UPDATES, layout_of
-from pipelines.market.tardis.rebuilding import book_hash, rebuild, typed_updates
+from pipelines.market.tardis.rebuilding import Rebuilt, book_hash, rebuild, typed_updates
 from pipelines.market.tardis.stream import stream
 from tests.pipelines.market.tardis.naive_book import Row, Told, naive
 
@@ -276,6 +276,52 @@ def test_files_of_two_days_give_one_book_and_a_quarantined_row_its_span() -> Non
     assert once.invalid.rows() == [
         (DAY + timedelta(seconds=1), DAY + timedelta(seconds=61), "line 4 is quarantined")
     ]
+
+
+def test_a_span_of_a_rebuild_keeps_and_counts_itself_alone() -> None:
+    """Crossed states, unknown removals, invalid spans, updates and refused rows outside of it are none of it."""
+    groups: list[tuple[int, bool, list[tuple[str, float, float]]]] = []
+    for start in (0, 100, 200):
+        groups += [
+            (start, True, SNAPSHOT),
+            (start + 1, False, [("bid", 101.0, 1.0)]),  # locked
+            (start + 2, False, [("bid", 101.0, 0.0), ("bid", 50.0, 0.0)]),
+        ]
+    text = lines_of(rows_of(*groups)) + b"broken,row,of,no,use,at,all,1\n"
+    window = (DAY - timedelta(days=1), DAY + timedelta(days=1))
+    span = (DAY + timedelta(seconds=100), DAY + timedelta(seconds=150))
+
+    def rebuilt(span: tuple[datetime, datetime] | None) -> Rebuilt:
+        return rebuild([stream([text], layout_of("incremental_book_L2"), "f", window)], span=span)
+
+    whole, part = rebuilt(None), rebuilt(span)
+    assert part.book.equals(whole.book.filter(pl.col("time").is_between(*span, closed="left")))
+    assert (whole.updates, whole.crossed, whole.quarantine.height) == (15, 3, 1)
+    assert (part.updates, part.crossed, part.quarantine.height) == (5, 1, 0)
+    assert "3 removals named a level that was not in the book" in whole.notes
+    assert (
+        part.notes
+        == (
+            "book invalid 2026-03-01 00:00:02–00:01:40: the recorder started anew from a snapshot",
+            "book invalid 2026-03-01 00:01:42–00:03:20: the recorder started anew from a snapshot",
+            "1 crossed or locked book states were left out",
+            "1 removals named a level that was not in the book",
+        )[1:]
+    )
+
+
+def test_a_level_removed_under_an_older_stamp_does_not_come_back() -> None:
+    rows = [
+        (START, START, True, 1, 100.0, 1.0, 2),
+        (START, START, True, -1, 101.0, 1.0, 3),
+        (START + SECOND, START + SECOND + 100, False, 1, 100.5, 5.0, 4),
+        (START + SECOND * 9 // 10, START + SECOND + 200, False, 1, 100.5, 0.0, 5),
+        (START + 30 * SECOND, START + 30 * SECOND, False, -1, 101.0, 2.0, 6),
+    ]
+    window = (DAY - timedelta(days=1), DAY + timedelta(days=1))
+    found = rebuild([stream([lines_of(rows)], layout_of("incremental_book_L2"), "f", window)])
+    book = found.book.sort("time", maintain_order=True)
+    assert book["bid_price_1"].to_list() == [100.0, 100.5, 100.0, 100.0]
 
 
 def test_rows_of_another_market_between_a_book_s_own_are_none_of_it() -> None:

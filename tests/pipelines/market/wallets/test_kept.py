@@ -31,7 +31,8 @@ fill = st.tuples(
 fills = st.lists(fill, max_size=12).flatmap(
     lambda rows: st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)).map(
         lambda named: [
-            (*row[:6], number if known else None) for number, (row, known) in enumerate(zip(rows, named))
+            (*row[:6], number if known else None)
+            for number, (row, known) in enumerate(zip(rows, named, strict=True))
         ]
     )
 )
@@ -88,7 +89,9 @@ def test_who_was_never_asked_for_is_asked_from_the_start_and_others_from_their_n
         "stored before anybody kept what was asked"
     )
     quiet = said(("0xb", 0, 50, ASKED))
-    assert ask_from(stored, quiet, ["0xb"], START) == START + 50 * HOUR - OVERLAP, "a wallet without a fill"
+    assert ask_from(stored, quiet, ["0xb"], START) == START + 50 * HOUR - OVERLAP, (
+        "it trades other coins only"
+    )
     assert ask_from(stored, asked, [], START) == START
 
 

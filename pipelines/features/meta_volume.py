@@ -1,0 +1,89 @@
+"""Features 8–12 of meta17: how much was traded, how straight the price moved, and what depth that suggests."""
+
+import numpy as np
+
+from pipelines.features.block import Array, Block, Inputs, Whole
+from pipelines.features.declaration import feature
+from pipelines.features.rolling import Windows, lag, ratio, spread_of
+from pipelines.features.spread import spread_pct, true_range
+from pipelines.features.tick_volatility import simple_return
+from pipelines.features.volume import volume_windows
+
+_CORRELATED = 36
+_NEAR = 12
+_DEPTH = 288
+
+
+def _log_turnover(inputs: Inputs) -> Array:
+    """ln(1 + V·C/sma_288(V·C)); 0 where the mean is 0."""
+    turnover = inputs.column("volume") * inputs.column("close")
+    mean = Windows(turnover).mean(min(_DEPTH, turnover.size))
+    return np.log1p(ratio(turnover, mean, when_zero=0.0))
+
+
+_whole_turnover = Whole(_log_turnover)
+
+
+@feature(unit="ratio", lookback=50, bounds=(-1.0, 49.0))
+def volume_intensity(x: Block) -> Array:
+    """V/sma_50(V) − 1; 0 when the mean is 0. At most 49: the bar is part of the mean.
+
+    Source: FEATURES.md, meta17 8.
+    """
+    values = ratio(x.volume, x(volume_windows).mean(50), when_zero=1.0)
+    values -= 1.0
+    return np.clip(values, -1.0, 49.0, out=values)
+
+
+@feature(unit="ratio", lookback=2, bounds=(0.0, 1.0))
+def price_efficiency(x: Block) -> Array:
+    """|C − C₋₁|/true range; 0 when the range is 0.
+
+    Source: Kaufman (1995), Smarter Trading, the efficiency ratio, of one bar; FEATURES.md, meta17 9.
+    """
+    return ratio(np.abs(x.close - lag(x.close, 1)), x(true_range), when_zero=0.0)
+
+
+@feature(unit="[-1,1]", lookback=_CORRELATED + 1, bounds=(-1.0, 1.0))
+def price_volume_corr(x: Block) -> Array:
+    """Correlation of r and V over 36 bars; 0 when either was the same throughout.
+
+    Summed around the window's own means, value by value: no running total leaves dust behind.
+    Source: Karpoff (1987), The relation between price changes and trading volume; FEATURES.md, meta17 10.
+    """
+    returns, amounts = x(simple_return), x.volume
+    middle, usual = Windows(returns).mean(_CORRELATED), x(volume_windows).mean(_CORRELATED)
+    both, left, right = (np.zeros_like(returns) for _ in range(3))
+    for back in range(_CORRELATED):
+        moved, traded = lag(returns, back) - middle, lag(amounts, back) - usual
+        both += moved * traded
+        left += moved * moved
+        right += traded * traded
+    values: Array = both / (np.sqrt(left) * np.sqrt(right))
+    flat = (spread_of(returns, _CORRELATED) == 0.0) | (spread_of(amounts, _CORRELATED) == 0.0)
+    values[flat] = 0.0
+    return np.clip(values, -1.0, 1.0, out=values)
+
+
+@feature(unit="ratio", lookback=_NEAR)
+def vwap_momentum(x: Block) -> Array:
+    """C/w − 1, w = Σ (H + L + C)/3·V ÷ ΣV over 12 bars; 0 when nothing traded.
+
+    Source: Berkowitz, Logue & Noser (1988), on typical prices; FEATURES.md, meta17 11.
+    """
+    typical = (x.high + x.low + x.close) / 3.0
+    traded = x(volume_windows).sum(_NEAR)
+    mean = ratio(Windows(typical * x.volume).sum(_NEAR), traded, when_zero=1.0)
+    values = x.close / mean - 1.0
+    values[traded == 0.0] = 0.0
+    return values
+
+
+@feature(unit="log", lookback=_DEPTH)
+def depth_proxy(x: Block) -> Array:
+    """ln(1 + V·C/sma_288(V·C)) − ln(1 + 1e4·(H − L)/C); the first term is 0 when the mean is 0.
+
+    Much traded in a narrow range suggests a deep book. Source: Amihud (2002), Illiquidity and stock returns, turned
+    over; FEATURES.md, meta17 12.
+    """
+    return x(_whole_turnover) - np.log1p(100.0 * x(spread_pct))
