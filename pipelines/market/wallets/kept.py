@@ -73,11 +73,13 @@ def ask_from(stored: pl.DataFrame, said: pl.DataFrame, wallets: Iterable[str], s
 
 def with_evidence(said: pl.DataFrame, arrived: pl.DataFrame) -> pl.DataFrame:
     """WALLET_EVIDENCE of all runs. What a venue has forgotten of a span that was asked for earlier is stored here."""
-    spans = said.filter(kind=ASKED).group_by("address").agg(pl.col("end").max().alias("#until"))
+    asked = said.filter(kind=ASKED).group_by("address")
+    spans = asked.agg(pl.col("time").min().alias("#from"), pl.col("end").max().alias("#until"))
+    stored = (pl.col("kind") != ASKED) & (pl.col("#from") <= pl.col("time"))
     clipped = arrived.join(spans, on="address", how="left").with_columns(
-        pl.when(pl.col("kind") == ASKED)
-        .then("time")
-        .otherwise(pl.max_horizontal("time", pl.col("#until") - OVERLAP))
+        pl.when(stored)
+        .then(pl.max_horizontal("time", pl.col("#until") - OVERLAP))
+        .otherwise("time")
         .alias("time")
     )
     both = pl.concat([said, clipped.filter(pl.col("time") < pl.col("end")).select(list(WALLET_EVIDENCE))])

@@ -106,3 +106,5 @@ def test_what_a_venue_forgot_of_a_span_that_was_asked_for_is_not_unknown() -> No
     gap = late.filter(address="0xa", kind="unknown").row(0, named=True)
     assert (gap["time"], gap["end"]) == (START + 19 * HOUR, START + 25 * HOUR)
     assert with_evidence(late, said(("0xa", 0, 25, "unknown"))).equals(late)
+    earlier = with_evidence(then, said(("0xa", -5, 8, "unknown"))).filter(address="0xa", kind="unknown")
+    assert earlier["time"].to_list() == [START - 5 * HOUR], "a universe that begins before what was asked for"
