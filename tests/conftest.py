@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("here", deadline=None)  # speed is measured in make bench; CI has hypothesis' own profile
+settings.register_profile(
+    "here", deadline=None
+)  # speed is measured in make bench; CI has hypothesis' own profile
 if "CI" not in os.environ:
     settings.load_profile("here")
 

@@ -51,9 +51,8 @@ class Archive:
         if path.is_file():
             if known is not None and known.of(path):
                 return path
-            path.unlink(
-                missing_ok=True
-            )  # nobody may read what is not what was verified, even if it stays away
+            # nobody may read what was not verified, not even when the sound file cannot be had again
+            path.unlink(missing_ok=True)
             manifest_path(path).unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self.cache, prefix=".fetch-"))

@@ -35,7 +35,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made = World(root, instance, toml(SYMBOLS))
         made.ingest()
         bars = made.research.resolve_implicit_global_asset_job_def().execute_in_process(
-            asset_selection=[dg.AssetKey("bars"), dg.AssetKey("data_quality")], partition_key=PARTITION, instance=instance
+            asset_selection=[dg.AssetKey("bars"), dg.AssetKey("data_quality")],
+            partition_key=PARTITION,
+            instance=instance,
         )
         assert bars.success
         yield made

@@ -12,7 +12,7 @@ from pipelines.market.venue_settings import TardisSettings
 from resources.clock import Clock
 from resources.progress import LogProgress
 from resources.venues.tick_archive import TickArchive
-from tests.faults.ticks import EXCHANGE, L2, NAME, TRADES, book_rows, files, l2_file
+from tests.faults.ticks import EXCHANGE, NAME, TRADES, book_rows, files, l2_file
 from tests.venue import Venue, VenueData
 
 MARKET = Market.parse("binance-futures.BTC-USDT")
@@ -89,15 +89,16 @@ def test_a_file_of_the_day_that_was_altered_is_fetched_again_or_the_day_is_refus
         assert not path.exists()
 
 
-def test_files_that_nobody_fetched_are_not_read(tmp_path: Path) -> None:
-    """A file of the day after next to the verified ones, put there by hand."""
+@pytest.mark.parametrize("name", ["2026-03-02", "2026-02-28", "copy"])
+def test_files_that_nobody_fetched_are_not_read(name: str, tmp_path: Path) -> None:
+    """Put beside the verified ones by hand, under the name of a day beside or of none."""
     data = two_days()
     del data.shelf[EXCHANGE, "trades", "2026-03-02", NAME]
     with Venue(data, now=LATER) as venue:
         first = archive(venue, tmp_path).trades(MARKET, DAY)
         path = next(tmp_path.rglob("*2026-03-01*.csv.gz"))
-        path.with_name(path.name.replace("03-01", "03-02")).write_bytes(
-            trades(END, range(1001, 1051), late_row(77777))
+        path.with_name(path.name.replace("2026-03-01", name)).write_bytes(
+            trades(END, range(1001, 1051), late_row(60004))
         )
         assert archive(venue, tmp_path).trades(MARKET, DAY).frame.equals(first.frame)
 
@@ -106,7 +107,6 @@ def test_crossed_states_of_a_rebuilt_day_are_counted_for_the_finding(tmp_path: P
     with Venue(VenueData(tardis_files=files(incremental_book_L2=l2_file(book_rows()))), now=LATER) as venue:
         venue.play("F20", every=10, locked=False, kind="dataset")
         found = archive(venue, tmp_path).order_book(MARKET, DAY)
-    assert L2.startswith("exchange")
     assert found.crossed == 60
     assert not (found.frame["bid_price_1"] >= found.frame["ask_price_1"]).any()
 
