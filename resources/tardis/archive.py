@@ -5,7 +5,7 @@ Who fetches is engines.py, how often asking.py, what is believed verify.py and s
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipelines.market.venue_settings import TardisSettings
 from resources.clock import Clock
 from resources.sources.captures import Captured
 from resources.tardis.asking import NAME, Asking, NotThere
+from resources.tardis.available import days_of
 from resources.tardis.engines import PART, Channel, details, download
 from resources.tardis.incidents import Incidents, evidence_of
 from resources.tardis.manifest import Manifest, manifest_path, read_manifest, sha256_of
@@ -38,6 +39,7 @@ class Archive:
         """`key`: TARDIS_API_KEY; `tell` gets sentences for a person: waits, files fetched again."""
         self.settings, self.cache, self.clock, self.tell = settings, cache, clock, tell
         self._key = key
+        self._known: dict[str, dict[str, Any]] = {}
         self._asking = Asking(Gate(cache / "gate", NAME), clock, tell, key)
 
     def dataset(self, exchange: str, data_type: str, day: date, symbol: str) -> Path:
@@ -86,6 +88,12 @@ class Archive:
     def channels(self, exchange: str) -> frozenset[str]:
         """The channels that the archive says it has ever recorded of an exchange; empty where it does not say."""
         return frozenset(self._details(exchange).get("availableChannels") or ())
+
+    def days(self, exchange: str, symbol: str, data_type: str | None, days: Iterable[date]) -> list[date]:
+        """Those of `days` of which the archive says it has the data type (None: messages) of a symbol."""
+        if exchange not in self._known:
+            self._known[exchange] = self._details(exchange)
+        return days_of(self._known[exchange], symbol, data_type, days)
 
     def _details(self, exchange: str) -> dict[str, Any]:
         what = f"the details of {exchange}"

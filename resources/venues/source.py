@@ -112,7 +112,7 @@ class VenueSource:
         """Days of the universe whose trades can be asked for: finished ones of the archive, an exchange's today too."""
         today = self.clock.now().date()
         if self._archive is not None and self._archive.holds(market):
-            return self._universe_days(today)
+            return self._archive.days(market, "trades", self._universe_days(today))
         declared = self.config.exchange(market.venue)
         return self._universe_days(today + DAY) if declared is not None and declared.trades else []
 
@@ -120,7 +120,7 @@ class VenueSource:
         """The archive's days, else the days on which snapshots were recorded here, and today."""
         today = self.clock.now().date()
         if self._archive is not None and self._archive.holds(market):
-            return self._universe_days(today)
+            return self._archive.days(market, "book", self._universe_days(today))
         declared = self.config.exchange(market.venue)
         if declared is None or not declared.trades:
             return []

@@ -48,6 +48,14 @@ class TickArchive:
         """Whether the settings name this market."""
         return self.settings.name_of(market) is not None
 
+    def days(self, market: Market, data_type: str, days: Sequence[date]) -> list[date]:
+        """Those of `days` of which the archive says it has the market's files, or its messages where they are replayed.
+
+        `data_type`: trades, or anything else for the books that the settings name.
+        """
+        kind = data_type if data_type == "trades" else self.settings.book
+        return self.archive.days(*self._name(market), None if self.settings.replay else kind, days)
+
     def trades(self, market: Market, day: date) -> Delivery:
         """TRADES of a day; raises MissingData when the archive has nothing of it."""
         if self.settings.replay:

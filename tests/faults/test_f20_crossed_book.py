@@ -61,7 +61,11 @@ def test_f20_no_crossed_book_is_used(locked: bool, road: Roads) -> None:
         running = road(venue, minutes(MARKET), from_archive(venue))
         ingest(running, "ingest_ticks", MARKET)
         assert f"{600 // EVERY} crossed or locked book states were left out" in running.notes("order_book")
-        assert running.build(SYMBOL).success, running.notes()
+        built = running.build(SYMBOL)
+        assert built.success, running.notes()
+    passed, sentence = finding(built, "crossed_books")
+    assert not passed
+    assert f"{600 // EVERY} of 600 book snapshots" in sentence, sentence
     book = ticks(running, "order_book", MARKET)
     assert book.height > 500
     assert crossed(book) == 0
