@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.venue.daily import with_daily
 from tests.venue.data import VenueData
 from tests.venue.guess import read_folder
 from tests.venue.server import Venue
@@ -33,7 +34,7 @@ def main() -> None:
         sys.exit(2)
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread starts: they wait for sigwait below
-    with Venue(data, now, port=args.port) as venue:
+    with Venue(with_daily(data), now, port=args.port) as venue:
         print(
             "# Every client of these settings asks",
             venue.url,
