@@ -25,7 +25,7 @@ WORLD := $(basename $(notdir $(SETTINGS)))
 endif
 export DAGSTER_HOME := $(CURDIR)$(if $(WORLD),/.dagster/homes/$(WORLD))
 
-.PHONY: help run test ui materialize bench certify clean constraints
+.PHONY: help run test ui materialize export bench certify clean constraints
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ test: $(DAGSTER_HOME)/.dagster/ready ## everything a commit must pass
 
 materialize: $(DAGSTER_HOME)/.dagster/ready ## one partition: ASSET=features PARTITION='BTC-USD|1m'
 	@$(BIN)/python -m schedules.materialize '$(ASSET)' '$(PARTITION)'
+
+export: $(DAGSTER_HOME)/.dagster/ready ## all windows as one .pt file: WINDOW=seq300 FOLDER=exports
+	@$(BIN)/python -m schedules.export '$(WINDOW)' '$(or $(FOLDER),exports)'
 
 ui: $(DAGSTER_HOME)/.dagster/ready ## Dagster with both code locations on http://127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}

@@ -71,6 +71,10 @@ class Partitions:
         """Bars feed the features of their own and of every shorter timeframe."""
         return self._timeframes(lambda up, down: minutes_of(up) >= minutes_of(down))
 
+    def five_minutes_to_longer(self) -> dg.MultiPartitionMapping:
+        """Five-minute candles feed what longer bars take from them."""
+        return self._timeframes(lambda up, down: up == "5m" and minutes_of(down) > minutes_of("5m"))
+
     def bars_to_windows(self) -> dg.MultiPartitionMapping:
         """Features of a timeframe feed the windows that are made of its bars."""
         timeframes = self.bars.get_partitions_def_for_dimension("timeframe").get_partition_keys()

@@ -19,10 +19,16 @@ def optional(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pl.DataFrame:
-    """The partition's rows, or an empty frame of the schema when it was never materialised."""
+    """The partition's rows, or an empty frame of the schema when it was never materialised.
+
+    A column of the schema that an older table does not have is null, behind its others.
+    """
     if not lake.exists(table, keys):
         return pl.DataFrame(schema=schema)
-    return lake.read(table, keys, start, end)
+    rows = lake.read(table, keys, start, end)
+    return rows.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns
+    )
 
 
 def keep_quarantine(lake: Lake, table: str, refused: Mapping[str, pl.DataFrame]) -> int:

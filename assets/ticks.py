@@ -5,7 +5,7 @@ does not grow with the range.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import dagster as dg
@@ -225,10 +225,19 @@ def minutes_of_day(
     start = midnight_of(day)
     span = (start - CARRY_IN, start + timedelta(days=1))
     keys = {"market": str(market)}
-    trades = optional(lake, "trades", keys, TRADES, *span)
+    trades = optional(lake, "trades", keys, TRADES, *span).select(list(TRADES))
     book = optional(lake, "order_book", keys, ORDER_BOOK, *span)
     trusted = trusts_local_time(trades, book, most=clock_seconds)
-    return heard_minutes(trades, book, day, hearing_of(lake, market, day, trades), check_local_time=trusted)
+    hearing = hearing_of(lake, market, day, trades)
+    return heard_minutes(
+        pl.concat([trades, _next(lake, keys, span[1])]), book, day, hearing, check_local_time=trusted
+    )
+
+
+def _next(lake: Lake, keys: dict[str, str], midnight: datetime) -> pl.DataFrame:
+    """The first trade of the next day where it is stored: its id tells whether the day's last minutes were quiet."""
+    stored = optional(lake, "trades", keys, TRADES, midnight, midnight + timedelta(hours=1))
+    return stored.select(list(TRADES)).head(1)
 
 
 def minutes_in(evidence: pl.DataFrame) -> int:

@@ -43,6 +43,11 @@ def stages() -> list[UnresolvedAssetJobDefinition]:
             description="The one bar table of a symbol and timeframe, what it is worth, and its features.",
         ),
         dg.define_asset_job(
+            "build_feature_report",
+            selection="feature_report",
+            description="Nulls, drift, correlation and importance of the features of a symbol and timeframe.",
+        ),
+        dg.define_asset_job(
             "build_sequences", selection="sequences", description="The index of a sequence dataset."
         ),
     ]

@@ -125,6 +125,7 @@ def travel(road: Road) -> list[str]:
     road.ingest("wallet fills", launches.fill_launches(settings, source))
     built = road.stage("bars, quality and features", launches.bar_launches(settings, source))
     with_features = {launch.partition for launch in built}
+    road.stage("feature reports", [Launch("build_feature_report", one.partition) for one in built])
     road.stage("sequences", launches.sequence_launches(settings, with_features))
     trees, timing = launches.training_launches(settings, with_features)
     judged = road.stage("boosted_trees and scorecards", trees)

@@ -26,7 +26,8 @@ def null_reasons(features: pl.DataFrame, bars: pl.DataFrame, timeframe: str) -> 
     `features`, `bars`: the stored tables of one symbol and timeframe, row by row the same bars. Columns with no
     null, and columns that are not in the table, are not mentioned.
     """
-    known = (*feature_set("v5").names, *feature_set("meta17_funding").names)
+    sets = ("v5", "meta17_funding", "meta17_cohorts")
+    known = [name for each in sets for name in feature_set(each).names]
     runs = _Runs(bars, timeframe)
     grouped: dict[str, list[Feature]] = {}
     for one in features_named([name for name in known if name in features.columns]):
@@ -78,6 +79,8 @@ def _in_a_row(holds: Flags, follows: Flags) -> Counts:
 def _reason(one: Feature, nulls: Flags, runs: _Runs) -> str:
     if one.source == "funding":
         return "no funding was recorded" if nulls.all() else "no settled funding is recent enough there"
+    if one.source == "cohorts":
+        return "needs twenty whole days, cohorts on every day, and 1,062 five-minute bars in a row behind it"
     if not one.ticks:
         return _warm_up(one, nulls, runs.behind, runs.timeframe, "bars")
     if not runs.ticks.any():

@@ -1,7 +1,8 @@
-"""Features of bars: 53 in v5, each declared once, causal by construction and tested by the same laws.
+"""Features of bars: 53 in v5, 17 of the stacked model, 12 within the day; each declared once, causal by construction.
 
-A feature is one object in the file of its group (price, session, spread, volume, averages, momentum, bands,
-book, flow, tick_volatility, funding); the catalogue finds it there. Formulas are numpy over a block of rows,
+A feature is one object in the file of its group (price, session, spread, volume, averages, momentum, bands, book,
+flow, tick_volatility; meta_price, meta_volume, funding, cohort_flow; intraday, order_flow, regime, breadth); the
+catalogue finds it there and the same laws test it. Formulas are numpy over a block of rows,
 because a window summed afresh from powers of two leaves no dust, unlike a running total, and is several times
 faster than the same plan as polars rolling expressions; the tables in and out are polars. Labels live in
 pipelines.sequences.

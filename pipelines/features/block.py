@@ -5,7 +5,7 @@ window and not on where a block begins; nothing here knows about gaps, the engin
 crosses one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from threading import RLock
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
@@ -24,12 +24,18 @@ class Inputs:
     """The columns of one BARS frame as float64 arrays (null = NaN), and what runs through whole columns."""
 
     def __init__(
-        self, bars: pl.DataFrame, length: timedelta, run: NDArray[np.int64], funding: pl.DataFrame | None
+        self,
+        bars: pl.DataFrame,
+        length: timedelta,
+        run: NDArray[np.int64],
+        tables: Mapping[str, pl.DataFrame | None],
     ) -> None:
         self.bars = bars
         self.length = length
         self.run = run  # (N,) number of each row's run of bars without an unknown gap, from 0
-        self.funding = funding
+        self.tables = (
+            tables  # what stands beside the bars (funding, flow, breadth, sessions); None: not given
+        )
         self._columns: dict[object, Array] = {}
         self._lock = RLock()  # blocks run in threads: each column is made once
 
@@ -44,6 +50,16 @@ class Inputs:
                     )
                 self._columns[name] = self.bars.get_column(name).cast(pl.Float64).rechunk().to_numpy()
             return self._columns[name]
+
+    def table(self, name: str, group: str, columns: Sequence[str]) -> pl.DataFrame:
+        """The table that a group needs; raises MissingData without it: an absent source is never a zero."""
+        found = self.tables.get(name)
+        if found is None:
+            raise MissingData(
+                f"{group} features need a {name} table: expected columns {', '.join(columns)}, found none; "
+                f"pass {name}=… or leave the group out."
+            )
+        return found
 
     def open_time(self) -> NDArray[np.int64]:
         """Open times in microseconds since 1970 UTC, (N,)."""

@@ -7,7 +7,7 @@ sets (sets.py) and how a column enters a model (encoding.py).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 Encoding = Literal["none", "log1p", "anchored", "relative", "scaled"]
 Formula = Callable[[Block], Array]
 
+DAY_MINUTES = 24 * 60
 _DIMENSIONLESS = {"ratio", "share", "flag", "[-1,1]", "σ"}
 
 
@@ -48,7 +49,25 @@ class ByTimeframe:
         return self.count(minutes)
 
 
-Lookback = int | Minutes | ByTimeframe
+@dataclass(frozen=True)
+class ByClock:
+    """A lookback to the start of the bar's own day, which is longer the later the bar lies in it."""
+
+    since: Literal["midnight", "open"]  # 00:00 UTC, or the open of the session where there are sessions
+    days: int = 0  # whole days before that
+    before: Callable[[int], int] = field(default=lambda _: 0, repr=False)  # bars before those days
+
+    def bars(self, minutes: int) -> int:
+        """The most that a bar of `minutes` minutes needs, including t: the last one of its day."""
+        return int(self.needed(DAY_MINUTES // minutes - 1, minutes))
+
+    def needed(self, place: Any, minutes: int) -> Any:
+        """Bars, including t, that the bars at these places of their day (0: the first) need; an int or an array."""
+        return place + 1 + self.days * (DAY_MINUTES // minutes) + self.before(minutes)
+
+
+Lookback = int | Minutes | ByTimeframe | ByClock
+Source = Literal["bars", "funding", "cohorts", "breadth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +80,22 @@ class Feature:
 
     name: str
     group: str  # file it is declared in
-    unit: str  # quote, base, ratio, share, flag, %, bp, bp², 1/min, 1/bar, day, [-1,1], 0-100, bp/h
+    unit: str  # quote, base, ratio, share, flag, class, %, bp, bp², 1/min, 1/bar, day, [-1,1], 0-100, bp/h
     encoding: Encoding
-    lookback: Lookback  # bars including t, or minutes, or by timeframe
+    lookback: Lookback  # bars including t, or minutes, or by timeframe, or by the time of day
     formula: Formula = field(repr=False)
     doc: str = field(repr=False)  # formula in words and its source
     bounds: tuple[float, float] = (-inf, inf)
     flag: bool = False  # 0 or 1 (or a share of the bar): never scaled
     ticks: bool = False  # needs the minute aggregates: null on candle bars
-    source: Literal["bars", "funding"] = "bars"
+    source: Source = "bars"  # another one is optional: without it the feature is absent, never zero
     column: str | None = None  # the BARS column that the feature is, unchanged: shared, not copied
+    shortest: int = 1  # minutes: on shorter bars the feature does not exist
+    longest: int = DAY_MINUTES  # minutes: on longer bars the feature does not exist
+
+    def exists(self, minutes: int) -> bool:
+        """Whether bars of `minutes` minutes have the feature."""
+        return self.shortest <= minutes <= self.longest
 
     def bars(self, minutes: int) -> int:
         """Lookback in bars of a timeframe of `minutes` minutes, including t."""
@@ -93,8 +118,10 @@ def feature(
     bounds: tuple[float, float] = (-inf, inf),
     flag: bool = False,
     ticks: bool = False,
-    source: Literal["bars", "funding"] = "bars",
+    source: Source = "bars",
     column: str | None = None,
+    shortest: int = 1,
+    longest: int = DAY_MINUTES,
     name: str | None = None,
     doc: str | None = None,
 ) -> Callable[[Formula], Feature]:
@@ -117,6 +144,8 @@ def feature(
             ticks=ticks,
             source=source,
             column=column,
+            shortest=shortest,
+            longest=longest,
         )
 
     return declare

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadData
 from pipelines.features.block import Array, Block, Inputs
-from pipelines.features.declaration import Feature
-from pipelines.features.sets import feature_set, features_named
+from pipelines.features.day import place
+from pipelines.features.declaration import ByClock, Feature
+from pipelines.features.sets import feature_set, features_named, require_existing
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.timeframes import length_of
 
@@ -31,24 +32,31 @@ def compute(
     names: Sequence[str] | None = None,
     *,
     funding: pl.DataFrame | None = None,
+    flow: pl.DataFrame | None = None,
+    breadth: pl.DataFrame | None = None,
+    sessions: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Features of bars: [open_time, one float64 column per name], the same rows as the bars, raw units.
 
     bars : BARS rows of one symbol, sorted by open_time, no bar twice; a missing row is an unknown gap.
     names : features to compute, in this order; all of v5 when None.
-    funding : FUNDING rows, needed by the funding group only.
+    funding, flow, breadth : FUNDING, FLOW of the cohorts and what breadth() makes, each needed by its group only.
+    sessions : SESSIONS that hold every bar; None: the market never closes and a day begins at 00:00 UTC.
     A value is null before row lookback − 1 after the start or a gap, and where its definition says so.
     For features from ticks a bar without ticks is a gap too.
-    Raises UnknownName for a feature or timeframe nobody declared, BadData for bars out of order or without
-    prices, MissingData when a column or the funding table is absent.
+    Raises UnknownName for a feature or timeframe nobody declared, or a feature that bars of the timeframe do not
+    have; BadData for bars out of order, without prices or outside the sessions; MissingData when a column or a
+    group's table is absent.
     """
     wanted = features_named(feature_set("v5").names if names is None else names)
+    require_existing(wanted, timeframe)
     length = length_of(timeframe)
     steps = _steps(bars)
     if bars.is_empty():
         return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
     run = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
-    inputs = Inputs(bars, length, run, funding)
+    tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
+    inputs = Inputs(bars, length, run, tables)
     values = _values(inputs, wanted)
     known = _Known(inputs)
     columns = [_column(feature, column, known) for feature, column in zip(wanted, values, strict=True)]
@@ -107,7 +115,12 @@ class _Known:
 
     def mask(self, feature: Feature) -> NDArray[np.bool_]:
         """True where the feature's window holds no gap, (N,)."""
-        bars = feature.bars(self._inputs.length // timedelta(minutes=1))
+        minutes = self._inputs.length // timedelta(minutes=1)
+        if isinstance(feature.lookback, ByClock):
+            needed = feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
+            reaches: NDArray[np.bool_] = self._age(feature.ticks) >= needed - 1
+            return reaches
+        bars = feature.bars(minutes)
         if (feature.ticks, bars) not in self._masks:
             self._masks[feature.ticks, bars] = self._age(feature.ticks) >= bars - 1
         return self._masks[feature.ticks, bars]

@@ -9,7 +9,6 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from pipelines.errors import MissingData
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import Minutes, feature
 from pipelines.market.timeframes import GRACE
@@ -23,13 +22,9 @@ def rate_known(inputs: Inputs, ago: timedelta) -> Array:
 
     Raises MissingData without a funding table: an absent source is never a zero rate.
     """
-    if inputs.funding is None:
-        raise MissingData(
-            "funding features need a funding table: expected columns time, rate, period_hours, found none; "
-            "pass funding=… or leave the group out."
-        )
+    funding = inputs.table("funding", "funding", ("time", "rate", "period_hours"))
     usable = inputs.bars.get_column("open_time") + inputs.length + GRACE - ago
-    recorded = inputs.funding.select("time", "rate", "period_hours", stamp="time").sort("time")
+    recorded = funding.select("time", "rate", "period_hours", stamp="time").sort("time")
     joined = usable.alias("time").to_frame().join_asof(recorded, on="time", strategy="backward")
     hours = pl.col("period_hours")
     oldest_us = hours * 3_600_000_000 + _PATIENCE // timedelta(microseconds=1)

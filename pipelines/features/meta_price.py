@@ -40,13 +40,14 @@ def _returns(inputs: Inputs) -> Array:
     return change(close) / lag(close, 1)
 
 
-def _hour_volatility(inputs: Inputs) -> Array:
+def hour_volatility(inputs: Inputs) -> Array:
+    """rv_1h of every bar, (N,)."""
     returns = _returns(inputs)
     return np.sqrt(Windows(returns * returns).sum(min(hour_bars(_minutes(inputs)), returns.size)))
 
 
 def _high(inputs: Inputs) -> Array:
-    volatility = inputs.whole(_hour_volatility)
+    volatility = inputs.whole(hour_volatility)
     earlier = pl.Series(lag(volatility, 1)).rolling_median(calm_bars(_minutes(inputs)), min_samples=1)
     return (volatility > 2.0 * earlier.to_numpy()).astype(np.float64)
 
@@ -61,7 +62,7 @@ def _from_average(inputs: Inputs) -> Array:
     return scores
 
 
-_whole_volatility, _whole_high, _whole_score = Whole(_hour_volatility), Whole(_high), Whole(_from_average)
+_whole_volatility, _whole_high, _whole_score = Whole(hour_volatility), Whole(_high), Whole(_from_average)
 
 
 @feature(unit="ratio", lookback=2)

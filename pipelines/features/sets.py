@@ -16,6 +16,7 @@ import polars as pl
 
 from pipelines.errors import UnknownName
 from pipelines.features.declaration import Feature
+from pipelines.market.timeframes import minutes_of
 
 _V4 = (
     *("open", "high", "low", "close", "volume"),
@@ -39,7 +40,27 @@ _META_BARS = (
     *("mom_1", "mom_3", "mr_ema20_z", "rv_1h", "regime_high_vol", "gk_volatility", "jump_magnitude"),
     *("volume_intensity", "price_efficiency", "price_volume_corr", "vwap_momentum", "depth_proxy"),
 )
-_SETS = {"v4": _V4, "v5": _V5, "meta12": _META_BARS, "meta17_funding": _META_FUNDING}
+_META_COHORTS = ("flow_diff", "S_top", "S_bot")
+_INTRADAY = (
+    *("momentum_5m", "momentum_15m", "momentum_30m", "vwap_60", "volume_imbalance", "order_flow_imbalance"),
+    *(
+        "bid_ask_spread",
+        "rv_1h",
+        "volatility_regime",
+        "market_breadth",
+        "intraday_return",
+        "minutes_to_close",
+    ),
+)
+_SETS = {
+    "v4": _V4,
+    "v5": _V5,
+    "meta12": _META_BARS,
+    "meta17": (*_META_BARS, *_META_FUNDING, *_META_COHORTS),
+    "meta17_funding": _META_FUNDING,
+    "meta17_cohorts": _META_COHORTS,
+    "intraday12": _INTRADAY,
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +69,7 @@ class FeatureSet:
 
     name: str
     names: tuple[str, ...]
-    lookback: int  # bars including t at 1 m, the longest of the set
+    lookback: int  # bars including t, the longest of the set; at 1 m unless a timeframe was given
     sha256: str  # of the ordered names, one per line
 
 
@@ -79,12 +100,29 @@ def features_named(names: Sequence[str]) -> tuple[Feature, ...]:
     return tuple(by_name[name] for name in names)
 
 
-def feature_set(name: str) -> FeatureSet:
-    """A set by name (v4, v5, meta12, meta17_funding); raises UnknownName for any other."""
+def require_existing(features: Iterable[Feature], timeframe: str) -> None:
+    """Raise UnknownName for a feature that bars of the timeframe do not have."""
+    minutes = minutes_of(timeframe)
+    for one in features:
+        if not one.exists(minutes):
+            raise UnknownName(
+                f"feature {one.name!r} does not exist on {timeframe} bars: expected bars of {one.shortest} to "
+                f"{one.longest} minutes, found {minutes}; leave it out, as feature_set(…, {timeframe!r}) does."
+            )
+
+
+def feature_set(name: str, timeframe: str | None = None) -> FeatureSet:
+    """A set by name (v4, v5, meta12, meta17, meta17_funding, meta17_cohorts, intraday12); UnknownName for any other.
+
+    timeframe : leaves out the features that its bars do not have, and counts the lookback in them
+    Features of an optional source (funding, cohorts, breadth) are named too: whoever has no source leaves them out.
+    """
     if name not in _SETS:
         raise UnknownName(_unknown("feature set", name, list(_SETS)))
-    names = _SETS[name]
-    lookback = max(feature.bars(1) for feature in features_named(names))
+    minutes = minutes_of(timeframe or "1m")
+    features = [one for one in features_named(_SETS[name]) if timeframe is None or one.exists(minutes)]
+    names = tuple(one.name for one in features)
+    lookback = max((one.bars(minutes) for one in features), default=1)
     return FeatureSet(name, names, lookback, names_sha256(names))
 
 

@@ -112,6 +112,8 @@ MINUTE_AGGREGATES: dict[str, pl.DataType | type[pl.DataType]] = {
     "mid_end": pl.Float64,  # mid standing at the close
     "late": pl.Int64,  # events dropped because they arrived after close + 3 s
     "crossed": pl.Int64,  # book states excluded because bid > ask or crossed
+    "flow_imbalance_sum": pl.Float64,  # base; signed level-1 size changes (order_flow.py); null before 2 m
+    "level1_size_sum": pl.Float64,  # base*s: integral of (v_b + v_a)/2 over book_seconds; null before 2 m
 }
 
 MINUTE_BARS: dict[str, pl.DataType | type[pl.DataType]] = {**CANDLES, **MINUTE_AGGREGATES}

@@ -24,7 +24,7 @@ BARS = 3 * 1440
 DENSE = SYNTHETIC.replace(
     "trades_per_day = 1_500", "trades_per_day = 30_000"
 )  # hardly a minute without a trade
-ALL = {"is_consistent", "adds_up", *BLOCKING, *TELLING, "is_finite"}
+ALL = {"is_consistent", "adds_up", *BLOCKING, *TELLING, "is_finite", "is_causal"}
 
 
 def build(world: World, partition: str = MINUTE) -> dg.ExecuteInProcessResult:

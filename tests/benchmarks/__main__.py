@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import features, generation, loading, minute_bars, sequences, tardis
+from tests.benchmarks import features, generation, leak_zoo, loading, minute_bars, sequences, tardis
 from tests.benchmarks.measure import Row
 
 WIDTH = 160  # columns of the table where nobody has a terminal
@@ -24,6 +24,7 @@ SUITES = {
     "loading": loading.measure,
     "generation": generation.measure,
     "tardis": tardis.measure,
+    "leaks": leak_zoo.measure,
 }
 
 

@@ -13,7 +13,7 @@ from pipelines.errors import BadData
 from schedules import research
 from tests.assets.world import SILENT, UNIVERSE, World, toml
 
-DERIVED = ("minute_bars", "bars", "data_quality", "features", "sequences")
+DERIVED = ("minute_bars", "bars", "data_quality", "features", "feature_report", "sequences")
 CHECK_OF = {"bars": "is_consistent", "data_quality": "gaps", "features": "is_finite"}
 BTC, ETH = "BTC-USD", "ETH-USD"
 
@@ -106,7 +106,7 @@ def test_sound_bars_release_their_features_once_and_no_funding_is_needed(automat
     assert automation.tick() == {f"features {BTC}|1m"}
     assert automation.tick() == set()
     automation.arrives("features", f"{BTC}|1m")
-    assert automation.tick() == {f"sequences {BTC}|seq300"}
+    assert automation.tick() == {f"sequences {BTC}|seq300", f"feature_report {BTC}|1m"}
     assert automation.tick() == set()
 
 
@@ -135,8 +135,19 @@ def test_bars_that_change_again_release_their_features_again(automation: Automat
         automation.bars(f"{BTC}|1m")
         assert automation.tick() == {f"features {BTC}|1m"}
         automation.arrives("features", f"{BTC}|1m")
-        assert automation.tick() == {f"sequences {BTC}|seq300"}
+        assert automation.tick() == {f"sequences {BTC}|seq300", f"feature_report {BTC}|1m"}
         automation.arrives("sequences", f"{BTC}|seq300")
+        assert automation.tick() == set()
+
+
+def test_the_report_waits_for_the_features_of_the_new_bars(automation: Automation) -> None:
+    """It reads both. Bars that are newer than their features would be a red run."""
+    for _ in range(2):
+        assert automation.bars(f"{BTC}|1m") == set()
+        assert automation.tick() == {f"features {BTC}|1m"}
+        automation.arrives("features", f"{BTC}|1m")
+        assert f"feature_report {BTC}|1m" in automation.tick()
+        automation.arrives("feature_report", f"{BTC}|1m")
         assert automation.tick() == set()
 
 
@@ -175,7 +186,10 @@ def test_good_data_of_another_partition_does_not_release_bad_data(automation: Au
 def test_features_that_are_not_finite_release_no_sequences(automation: Automation) -> None:
     automation.arrives("features", f"{BTC}|1m", passed=False)
     automation.arrives("features", f"{ETH}|1m", f"{BTC}|1h")
-    assert automation.tick() == {f"sequences {ETH}|seq300", f"sequences {BTC}|seq500h"}
+    assert automation.tick() == {
+        *(f"sequences {ETH}|seq300", f"sequences {BTC}|seq500h"),
+        *(f"feature_report {ETH}|1m", f"feature_report {BTC}|1h"),
+    }
 
 
 def test_funding_before_any_bars_starts_nothing(automation: Automation) -> None:

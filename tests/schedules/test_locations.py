@@ -126,7 +126,7 @@ def test_every_check_of_a_partitioned_asset_is_partitioned(locations: Locations)
 def test_data_checks_block_and_gates_do_not(locations: Locations) -> None:
     graph = locations["research"].resolve_asset_graph()
     blocking = {str(key.name): graph.get(key).blocking for key in graph.asset_check_keys}
-    data = dict.fromkeys(("is_consistent", "adds_up", "is_finite", *BLOCKING), True)
+    data = dict.fromkeys(("is_consistent", "adds_up", "is_finite", "is_causal", *BLOCKING), True)
     assert blocking == {**data, **dict.fromkeys(TELLING, False), "is_promotable": False}
 
 

@@ -21,7 +21,7 @@ Minutes = Mapping[str, Floats]
 SUMMED = (
     *("volume", "trades", "bought", "sold", "large_trades", "realized_variance", "late", "crossed"),
     *("book_seconds", "book_seconds_5", "book_seconds_10"),
-    *("effective_spread_sum", "effective_spread_amount"),
+    *("effective_spread_sum", "effective_spread_amount", "flow_imbalance_sum", "level1_size_sum"),
 )
 LAST = (
     *("tick_volatility_5m", "vwap_distance", "spread_volatility"),

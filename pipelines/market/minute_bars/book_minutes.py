@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.market.minute_bars.events import MINUTE_US, MINUTES, Book, Floats, Ints
+from pipelines.market.minute_bars.order_flow import order_flow
 
 Bools = npt.NDArray[np.bool_]
 BP = 1e4
@@ -40,6 +41,8 @@ class BookMinutes:
     weighted_mid_price: Floats  # quote, standing at the close
     microprice: Floats  # quote, standing at the close
     mid_end: Floats  # quote, standing at the close
+    flow_imbalance: Floats  # base: signed level-1 size changes of the minute's updates
+    level1_size: Floats  # base*s: integral of the mean of both best sizes over the known seconds
 
 
 def book_minutes(book: Book, edges: Ints) -> tuple[States, BookMinutes]:
@@ -67,6 +70,8 @@ def book_minutes(book: Book, edges: Ints) -> tuple[States, BookMinutes]:
         weighted_mid_price=_on_grid(live, _weighted_mid(book, last, known[5][last])),
         microprice=_on_grid(live, _microprice(book, last, known[1][last])),
         mid_end=_on_grid(live, mid[last]),  # no update inside a minute = at its close over 60 s old
+        flow_imbalance=_sum(order_flow(book, states.end, known[1]), starts, live),
+        level1_size=share.integral((book.bid_amount[0] + book.ask_amount[0]) / 2.0, known[1]),
     )
 
 
@@ -84,10 +89,14 @@ class _Shares:
         """Known seconds of each minute, 0..60."""
         return self._sum(known.astype(float)) / 1e6
 
+    def integral(self, x: Floats, known: Bools) -> Floats:
+        """Sum of x times the seconds of each minute in which it stands and is known."""
+        return self._sum(np.where(known, x, 0.0)) / 1e6
+
     def mean(self, x: Floats, known: Bools) -> Floats:
         """Time-weighted mean of x over the known time; NaN when less than half the minute is known."""
         seconds = self.seconds(known)
-        total = self._sum(np.where(known, x, 0.0)) / 1e6
+        total = self.integral(x, known)
         enough = seconds >= HALF_BAR_SECONDS
         return np.where(enough, total / np.where(enough, seconds, 1.0), np.nan)
 
@@ -158,6 +167,12 @@ def _where_known(known: Bools, numerator: Floats, denominator: Floats) -> Floats
 def _count(flags: Bools, starts: Ints, live: Ints) -> Ints:
     out = np.zeros(MINUTES, dtype=np.int64)
     out[live] = np.add.reduceat(flags, starts, dtype=np.int64)
+    return out
+
+
+def _sum(x: Floats, starts: Ints, live: Ints) -> Floats:
+    out = np.zeros(MINUTES)
+    out[live] = np.add.reduceat(x, starts)
     return out
 
 

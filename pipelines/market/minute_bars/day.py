@@ -23,7 +23,7 @@ from pipelines.market.minute_bars.events import (
     minute_edges,
     trade_events,
 )
-from pipelines.market.minute_bars.silence import Hearing, silences, told_unknown
+from pipelines.market.minute_bars.silence import Hearing, silences, told_unknown, vouched
 from pipelines.market.minute_bars.trade_minutes import TradeMinutes, trade_minutes
 from pipelines.market.schemas import EVIDENCE, MINUTE_BARS
 
@@ -39,6 +39,8 @@ LOOKBACK_MINUTES: dict[str, int] = {
     "microprice": 2,
     "effective_spread_sum": 2,
     "effective_spread_amount": 2,
+    "flow_imbalance_sum": 2,
+    "level1_size_sum": 2,
     "mid_start": 2,
     "realized_variance": 2,
     "tick_volatility_5m": 5,
@@ -82,7 +84,8 @@ def heard_minutes(
     """MINUTE_BARS of one UTC day as minute_bars makes them, but for silences, and EVIDENCE of those.
 
     A minute without a trade is a row only where something vouches that nobody traded (silence.py); elsewhere the feed
-    was not alive, whatever the book says: it is no row, and what looks back over it is null. None: silence is believed.
+    was not alive, whatever the book says: it is no row, and what looks back over it is null. Trade ids that go on
+    across a minute vouch for it without any book. None: silence is believed where the book went on.
     """
     edges = minute_edges(day)
     ticks = trade_events(trades, edges, check_local_time)
@@ -136,6 +139,8 @@ def _book_columns(x: BookMinutes) -> dict[str, Floats | Ints]:
         "mid_end": x.mid_end,
         "mid_start": np.append(np.nan, x.mid_end[:-1]),  # what stands at a close stands at the next open
         "crossed": x.crossed,
+        "flow_imbalance_sum": x.flow_imbalance,
+        "level1_size_sum": x.level1_size,
     }
     return {name: values[HISTORY:] for name, values in grid.items()}
 
@@ -158,7 +163,8 @@ def _alive(ticks: Trades, updates: Book, edges: Ints, hearing: Hearing | None) -
         why if lives else ""
         for why, lives in zip(silences(ticks, updates, edges, hearing), alive, strict=True)
     ]
-    return alive & ~np.array([why != "" for why in reasons]), told_unknown(reasons, edges)
+    heard = alive & ~np.array([why != "" for why in reasons])
+    return heard | vouched(ticks, edges, hearing), told_unknown(reasons, edges)
 
 
 def _alive_for(alive: Bools) -> Ints:

@@ -37,7 +37,9 @@ class Trades:
     amount: Floats  # base
     bounds: Ints  # (MINUTES + 1,): minute m holds rows bounds[m] .. bounds[m + 1]
     late: Ints  # (MINUTES,): events dropped for arriving after close + 3 s
-    every_time: Ints  # of all trades of the grid, late ones included, in (time, id) order
+    every_time: (
+        Ints  # of all trades of the grid, late ones included, and the first behind it, in (time, id) order
+    )
     every_id: Ints
 
 
@@ -125,23 +127,27 @@ def _local_times(frame: pl.DataFrame, check: bool) -> Ints | None:
 
 
 def _select(time: Ints, ids: Ints | None, local: Ints | None, edges: Ints) -> tuple[Rows, Rows, Ints]:
-    """Rows to keep and rows of the grid, both in order, and how many are late a minute. A clean input costs no copy."""
+    """Rows to keep, rows of the grid and the one behind it, both in order, and how many are late a minute.
+
+    A clean input costs no copy.
+    """
     order = _order(time, ids)
     time = time if order is None else time[order]
     start, end = np.searchsorted(time, edges[[0, -1]])
     rows: Rows = slice(start, end) if order is None else order[start:end]
+    every: Rows = slice(start, end + 1) if order is None else order[start : end + 1]
     time = time[start:end]
     late = np.zeros(MINUTES, dtype=np.int64)
     if local is None or not len(time):
-        return rows, rows, late
+        return rows, every, late
     delay = local[rows] - time
     if delay.max() <= GRACE_US:  # an event less than 3 s under way cannot miss close + 3 s
-        return rows, rows, late
+        return rows, every, late
     minute = (time - edges[0]) // MINUTE_US
     dropped = local[rows] > edges[minute + 1] + GRACE_US
     kept = np.flatnonzero(~dropped)
     late += np.bincount(minute[dropped], minlength=MINUTES)
-    return (kept + start if order is None else order[start:end][kept]), rows, late
+    return (kept + start if order is None else order[start:end][kept]), every, late
 
 
 def _order(time: Ints, ids: Ints | None) -> Ints | None:

@@ -1,4 +1,4 @@
-"""Minutes in which the book went on without a trade: whether nobody traded, or the trades were not heard (F14, F21).
+"""Minutes without a trade: whether nobody traded, or the trades were not heard (F14, F21).
 
 Such a minute is empty only where something vouches for it: trade ids that go on by one across the silence, or else a
 silence of at most LONGEST_QUIET that no missing id contradicts. One of which a source says that its ticks are not
@@ -55,6 +55,19 @@ def silences(trades: Trades, book: Book, edges: Ints, hearing: Hearing) -> Reaso
     return reasons
 
 
+def vouched(trades: Trades, edges: Ints, hearing: Hearing) -> Bools:
+    """Minutes (MINUTES,) without a trade in which the ids prove that nobody traded, whether or not a book was heard.
+
+    The id of the trade after the silence follows the one before it, and no doubt was told of the time between.
+    """
+    bounds = np.searchsorted(trades.every_time, edges)
+    comparable, step = _across(trades, edges, bounds, hearing.vouching)
+    proven: Bools = (np.diff(bounds) == 0) & comparable & (step == 1)
+    for start, end, _ in hearing.doubts:
+        proven &= ~((edges[:-1] < end) & (edges[1:] > start))
+    return proven
+
+
 def told_unknown(reasons: Reasons, edges: Ints) -> pl.DataFrame:
     """EVIDENCE of the day's minutes that have a reason, in runs; `seen_at` is null: it follows from stored ticks."""
     rows: list[tuple[int, int, str, str, None]] = []
@@ -72,16 +85,9 @@ def told_unknown(reasons: Reasons, edges: Ints) -> pl.DataFrame:
 
 def _unvouched(trades: Trades, book: Book, edges: Ints, bounds: Ints, vouching: str) -> list[tuple[int, str]]:
     """The minutes in silences that nothing vouches for, and what is wrong with each silence."""
-    before, after = bounds[:-1], bounds[1:]  # places in the padded arrays below: 0 and the last are no trade
-    after = after + 1
     times = _padded(trades, book)
-    left, right = times[before], times[after]
-    count = len(trades.every_time)
-    comparable = (before > 0) & (after <= count) & (vouching in (RUNNING, DAILY))
-    if vouching == DAILY:
-        midnight = edges[HISTORY]
-        comparable &= (left >= midnight) | (right < midnight)
-    step = _steps(trades.every_id, before, after)
+    left, right = times[bounds[:-1]], times[bounds[1:] + 1]
+    comparable, step = _across(trades, edges, bounds, vouching)
     follows = comparable & (step == 1)
     silent = np.diff(bounds) == 0
     jumps, long = silent & comparable & ~follows, silent & ~follows & (right - left > LONGEST_US)
@@ -95,6 +101,19 @@ def _unvouched(trades: Trades, book: Book, edges: Ints, bounds: Ints, vouching: 
             length = LONGEST_QUIET // timedelta(minutes=1)
             found.append((int(minute), f"no trade id vouches for a silence of more than {length} minutes"))
     return found
+
+
+def _across(trades: Trades, edges: Ints, bounds: Ints, vouching: str) -> tuple[Bools, Ints]:
+    """Whether the ids of the trades beside each minute can be compared, and by how much they grow (MINUTES,)."""
+    before, after = bounds[:-1], bounds[1:] + 1  # 0 and the last but one place are no trade
+    count = len(trades.every_time)
+    comparable: Bools = (before > 0) & (after <= count) & (vouching in (RUNNING, DAILY))
+    if vouching == DAILY and count:
+        midnight = edges[HISTORY]
+        left = trades.every_time[np.clip(before - 1, 0, None)]
+        right = trades.every_time[np.clip(after - 1, None, count - 1)]
+        comparable &= ((left >= midnight) & (right < edges[-1])) | (right < midnight)
+    return comparable, _steps(trades.every_id, before, after)
 
 
 def _padded(trades: Trades, book: Book) -> Ints:

@@ -76,6 +76,8 @@ def aggregates(
         "mid_end": mid[1],
         "late": np.zeros(rows, dtype=np.int64),
         "crossed": np.zeros(rows, dtype=np.int64),
+        "flow_imbalance_sum": rng.normal(0.0, 5.0, rows),
+        "level1_size_sum": 60.0 * minutes * rng.lognormal(0.0, 1.0, rows),
     }
 
 

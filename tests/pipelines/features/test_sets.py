@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.errors import UnknownName
-from pipelines.features import best_set, catalogue, compute, feature_set
+from pipelines.features import FeatureSet, best_set, catalogue, compute, feature_set
 
 _found = importlib.util.spec_from_file_location("feature_makers", Path(__file__).parent / "makers.py")
 assert _found is not None
@@ -42,6 +42,51 @@ def test_sets_are_ordered_nested_and_hashed() -> None:
     assert v4.lookback == v5.lookback == 276
     assert v5.sha256 == hashlib.sha256("\n".join(v5.names).encode()).hexdigest()
     assert v5.sha256 == "3b7d17e042032e10aaec114d0af6583e5f6a9aa8003482fa8172ab1edf57b9c5"
+
+
+def _listed(section: str) -> list[str]:
+    rows = SPECIFICATION.read_text().partition(section)[2].partition("\n\nFunding")[0].splitlines()
+    cells = [row.split(" | ")[1] for row in rows if row.startswith("| ") and row[2].isdigit()]
+    return " ".join(cells).split()
+
+
+def test_meta17_is_the_table_of_the_specification_and_its_parts_in_order() -> None:
+    whole, parts = feature_set("meta17").names, ("meta12", "meta17_funding", "meta17_cohorts")
+    assert whole == tuple(name for part in parts for name in feature_set(part).names)
+    assert len(whole) == 17
+    if SPECIFICATION.is_file():
+        assert list(whole) == _listed("## meta17")
+
+
+def test_intraday12_is_in_order_and_leaves_out_what_longer_bars_do_not_have() -> None:
+    minute, hour = feature_set("intraday12"), feature_set("intraday12", "1h")
+    assert len(minute.names) == len(set(minute.names)) == 12
+    assert feature_set("intraday12", "1m").names == minute.names
+    assert feature_set("intraday12", "5m").names == minute.names
+    assert feature_set("intraday12", "15m").names == minute.names[1:]
+    assert feature_set("intraday12", "30m").names == minute.names[2:]
+    assert hour.names == minute.names[3:]
+    assert (minute.lookback, hour.lookback) == (31 * 1440 + 60, 31 * 24 + 12)
+    assert hour.sha256 == hashlib.sha256("\n".join(hour.names).encode()).hexdigest()
+
+
+def test_the_cohorts_begin_at_five_minutes() -> None:
+    assert feature_set("meta17", "1m").names == feature_set("meta17").names[:14]
+    assert feature_set("meta17", "5m") == FeatureSet(
+        "meta17", feature_set("meta17").names, 1062, feature_set("meta17").sha256
+    )
+    assert feature_set("meta17_cohorts", "1h").lookback == 89  # 5,310 minutes
+
+
+def test_a_feature_that_bars_do_not_have_is_refused_in_a_sentence() -> None:
+    with pytest.raises(
+        UnknownName, match="'momentum_5m' does not exist on 15m bars: expected bars of 1 to 5 minutes"
+    ):
+        compute(makers.bars(5, "15m"), "15m", ["close", "momentum_5m"])
+    with pytest.raises(
+        UnknownName, match="'S_top' does not exist on 1m bars: expected bars of 5 to 1440 minutes"
+    ):
+        compute(makers.bars(5), "1m", ["S_top"])
 
 
 def test_catalogue_begins_with_v5_and_names_each_once() -> None:

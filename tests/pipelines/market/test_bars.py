@@ -128,7 +128,7 @@ def test_a_candle_without_volume_is_verified_empty_with_what_no_trade_implies() 
     assert (empty["open"], empty["high"], empty["low"]) == (92.0, 92.0, 92.0)
     stated = ("trades", "bought", "sold", "size_m2", "price_m2", "large_trades", "realized_variance")
     assert [empty[name] for name in stated] == [0] * 7
-    assert [empty[name] for name in MINUTE_AGGREGATES if name not in stated] == [None] * 20
+    assert [empty[name] for name in MINUTE_AGGREGATES if name not in stated] == [None] * 22
     assert [candle[name] for name in MINUTE_AGGREGATES] == [None] * len(MINUTE_AGGREGATES)
 
 

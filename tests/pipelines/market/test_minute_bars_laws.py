@@ -26,6 +26,7 @@ PRICES = [
     "mid_end",
 ]
 SIZES = ["volume", "bought", "sold", "size_mean", "effective_spread_sum", "effective_spread_amount"]
+SIZES += ["flow_imbalance_sum", "level1_size_sum"]
 
 
 def between(frame: pl.DataFrame, start: int, end: int) -> pl.DataFrame:

@@ -76,6 +76,17 @@ class Oracle:
             return None
         return last
 
+    def integral(self, open_: int, x: Callable[[Row], float]) -> float:
+        """Level-1 x times the seconds of the minute during which it stands."""
+        cuts = (
+            {open_, open_ + MINUTE}
+            | {row["t"] for row in self.book}
+            | {row["t"] + MINUTE for row in self.book}
+        )
+        inside = sorted(c for c in cuts if open_ <= c <= open_ + MINUTE)
+        stood = [(self.state((a + b) / 2, 1), b - a) for a, b in pairwise(inside)]
+        return math.fsum(x(state) * (us / SECOND) for state, us in stood if state is not None)
+
     def time_weighted(self, open_: int, levels: int, x: Callable[[Row], float]) -> tuple[float, float | None]:
         """Seconds known, and the mean of x over them."""
         close = open_ + MINUTE
@@ -176,6 +187,8 @@ def book_columns(o: Oracle, t: int) -> Row:
     out["weighted_mid_price"] = None if five is None else weighted_mid(five)
     out["microprice"] = None if one is None else microprice(one)
     out["mid_start"] = mid(o.state(t, 1))
+    out["level1_size_sum"] = o.integral(t, lambda row: (row["bid_amount_1"] + row["ask_amount_1"]) / 2)
+    out["flow_imbalance_sum"] = order_flow(o, t)
     pairs = [(r, mid(o.state(r["t"], 1))) for r in o.within(t)]
     known = [(r, m) for r, m in pairs if m is not None]
     out["effective_spread_amount"] = math.fsum(r["amount"] for r, _ in known)
@@ -185,6 +198,27 @@ def book_columns(o: Oracle, t: int) -> Row:
     if not o.alive_for(t, 2):
         out = dict.fromkeys(out)
     return out | {"mid_end": mid(one), "spread_volatility": spread_volatility(o, t), **counts(o, t)}
+
+
+def order_flow(o: Oracle, t: int) -> float:
+    """Each update of the minute against the one before it, where both are known and the older still stood."""
+    total = 0.0
+    for before, row in pairwise(o.book):
+        if not t <= row["t"] < t + MINUTE or row["t"] - before["t"] > MINUTE:
+            continue
+        if not (level_one(before) and level_one(row)):
+            continue
+        for side, sign in (("bid", 1), ("ask", -1)):
+            price, was = sign * row[f"{side}_price_1"], sign * before[f"{side}_price_1"]
+            size, had = row[f"{side}_amount_1"], before[f"{side}_amount_1"]
+            change = size if price > was else -had if price < was else size - had
+            total += sign * change
+    return total
+
+
+def level_one(row: Row) -> bool:
+    numbers = [row[f"{s}_{w}_1"] for s in ("bid", "ask") for w in ("price", "amount")]
+    return all(x is not None for x in numbers) and row["ask_price_1"] > row["bid_price_1"]
 
 
 def spread_volatility(o: Oracle, t: int) -> float | None:
@@ -252,3 +286,4 @@ def test_the_random_markets_reach_every_column() -> None:
     assert rows["late"].sum() > 0
     assert rows["crossed"].sum() > 0
     assert rows["large_trades"].sum() > 0
+    assert (rows["flow_imbalance_sum"].drop_nulls() != 0).sum() > 5

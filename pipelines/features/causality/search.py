@@ -1,0 +1,103 @@
+"""The search for leaks: cuts over the whole series, every row in pieces, then how far each leak reaches.
+
+Why nothing slips through on a series of at most `looks` rows: a leak at row t depends on some later row. If one of
+these lies within HORIZON rows, the piece of row t changes it; if all lie further, the next evenly spaced cut after
+t, at most HORIZON rows away, changes them all. What is left is a change that the mode drawn for it cannot show,
+which is what `thorough` is for, and a leak that a moved piece does not have (quilt.py), which memory=0 is for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipelines.features.causality.cuts import edges, spread
+from pipelines.features.causality.leak import Leak
+from pipelines.features.causality.modes import MODES, Mode
+from pipelines.features.causality.quilt import HORIZON, Part, uncleared
+from pipelines.features.causality.trials import Search, Trial
+from pipelines.features.causality.world import Compute, Table, World
+
+
+def leaks(
+    compute: Compute,
+    bars: pl.DataFrame,
+    *,
+    tables: Mapping[str, Table] | None = None,
+    usable_after: timedelta | None = None,
+    time: str = "open_time",
+    cuts: Sequence[int] | None = None,
+    modes: Sequence[Mode] = MODES,
+    memory: int = 320,
+    looks: int = 2_000,
+    thorough: bool = False,
+    seed: int = 0,
+) -> list[Leak]:
+    """Columns of compute(bars, **tables) whose past changes with the future; empty when none is found.
+
+    compute : function from bars (and tables, by name) to a frame of as many rows. Nothing else is known of it.
+    bars : any columns, sorted by `time`; rows need not be bars, trades do as well.
+    tables : other inputs, each with the time at which its rows became known; then usable_after is needed.
+    usable_after : time from a row's `time` until it can be acted on; a bar's length (and what is waited after it).
+    cuts : rows to cut after, instead of the chosen ones; then only these are tried.
+    memory : rows up to a row that its value may need. Too few cost time: a value that needs more is another one in a
+        piece, and is then looked at in the series. 0: no pieces, one call a row; for a function that looks at dates
+        or row numbers, whose leak a piece, moved by weeks, may not have.
+    looks : rows that are looked at one by one: all of them up to this many, an even sample of a longer series.
+    thorough : every mode at every cut and row; otherwise each gets one of them, drawn by the seed.
+    Raises BadData when the function refuses what it is given, returns other rows, or is not deterministic.
+
+    Cost in calls, for N = looks rows of a function that forgets across a gap: about N/64 + 60 on the series (times 8
+    when thorough) and one or two (thorough: 8 to 16) times N·(memory + 64) rows in pieces. Columns that cannot be
+    cleared in pieces, and functions of several tables, cost one call a row.
+    """
+    world = World(compute, bars, tables or {}, time, usable_after, seed)
+    if cuts is None:
+        columns = tuple(world.features.columns)
+        parts = [] if world.tables or not memory else [Part(columns, compute, memory)]
+        return searched(world, parts, modes, looks, thorough=thorough)
+    search = Search(world)
+    search.tries((cut, mode) for cut in cuts if 0 <= cut <= world.last_cut for mode in modes)
+    return search.result(modes, cuts)
+
+
+def searched(
+    world: World, parts: Sequence[Part], modes: Sequence[Mode], looks: int, *, thorough: bool
+) -> list[Leak]:
+    """Leaks of a world; the columns of the parts are looked at in pieces, all others one call a row. See `leaks`."""
+    search = Search(world)
+    search.tries(_trials(world, _chosen(world, looks), modes, thorough=thorough))
+    rows = _looked_at(world, looks)
+    alone = set(world.features.columns).difference(*(part.columns for part in parts))
+    unclear = {name for part in parts for name in uncleared(world, part, rows, modes, thorough=thorough)}
+    search.tries(_trials(world, rows, modes, thorough=thorough and not world.tables), only=alone | unclear)
+    return search.result(modes, rows)
+
+
+def _chosen(world: World, looks: int) -> NDArray[np.int64]:
+    """Edges and evenly spaced cuts, at most looks/32 of the latter."""
+    even = spread(np.arange(min(HORIZON, world.rows) - 1, world.rows, HORIZON), max(1, looks // 32))
+    chosen = np.unique(np.concatenate([edges(world.bars, world.times, world.features), even]))
+    return chosen[chosen <= world.last_cut]
+
+
+def _looked_at(world: World, looks: int) -> NDArray[np.int64]:
+    """Every row that has a future; of a longer series edges and a random row out of each of `looks` stretches."""
+    rows = world.last_cut + 1
+    if rows <= looks:
+        return np.arange(rows)
+    bounds = np.linspace(0, rows, looks + 1).astype(np.int64)
+    picked = np.random.default_rng(world.seed).integers(bounds[:-1], bounds[1:])
+    return np.unique(np.concatenate([picked, _chosen(world, looks)]))
+
+
+def _trials(
+    world: World, cuts: NDArray[np.int64], modes: Sequence[Mode], *, thorough: bool
+) -> Iterable[Trial]:
+    """Every mode at every cut, or each mode at an equal, random share: in turn they would miss leaks of a period."""
+    if thorough:
+        return ((int(cut), mode) for cut in cuts for mode in modes)
+    turns = np.random.default_rng(world.seed).permutation(np.arange(cuts.size) % len(modes))
+    return ((int(cut), modes[turn]) for cut, turn in zip(cuts, turns, strict=True))

@@ -1,0 +1,49 @@
+"""Where each bar lies in its UTC day or session, for the features and lookbacks that need it. No feature here."""
+
+from datetime import timedelta
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipelines.errors import BadData
+from pipelines.features.block import Inputs
+from pipelines.features.declaration import DAY_MINUTES
+
+Ints = NDArray[np.int64]
+_MINUTE_US = 60_000_000
+_DAY_US = DAY_MINUTES * _MINUTE_US
+
+
+def place(inputs: Inputs, since: Literal["midnight", "open"]) -> Ints:
+    """How many bars after the first of its UTC day, or of its session, each bar opens, (N,)."""
+    length = inputs.length // timedelta(microseconds=1)
+    opened = inputs.open_time()
+    first = opened - opened % _DAY_US if since == "midnight" else session(inputs)[0]
+    places: Ints = (
+        opened - -(-first // length) * length
+    ) // length  # a session's first bar stands on the grid
+    return places
+
+
+def session(inputs: Inputs) -> tuple[Ints, Ints]:
+    """Open and close, microseconds since 1970, of the session in which each bar opens, (N,) each; else the UTC day's.
+
+    Raises BadData for a bar that no session holds.
+    """
+    opened = inputs.open_time()
+    given = inputs.tables.get("sessions")
+    if given is None:
+        midnight = opened - opened % _DAY_US
+        return midnight, midnight + _DAY_US
+    times = given.select(pl.col("open", "close").dt.cast_time_unit("us")).sort("open")
+    bars = inputs.bars.select("open_time").sort("open_time")
+    found = bars.join_asof(times, left_on="open_time", right_on="open", strategy="backward", coalesce=False)
+    outside = found.filter(~(pl.col("open_time") < pl.col("close")).fill_null(value=False))
+    if not outside.is_empty():
+        raise BadData(
+            f"bars open outside the sessions given: expected every bar inside one, found {outside['open_time'][0]}; "
+            "pass the sessions of the whole span or drop the bar."
+        )
+    return found["open"].to_physical().to_numpy(), found["close"].to_physical().to_numpy()

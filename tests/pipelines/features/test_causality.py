@@ -1,0 +1,291 @@
+"""The leak detector: silent on every declared feature, exact on leaks of any row and reach, and clear about misuse."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.errors import BadData
+from pipelines.features import catalogue
+from pipelines.features.causality import MODES, Mode, Table, declared_leaks, leaks
+from pipelines.features.causality.modes import perturbed
+from pipelines.market.schemas import BARS, FUNDING
+from pipelines.market.timeframes import GRACE, length_of, minutes_of
+from tests.pipelines.features import makers
+
+CLOSE, TIME = pl.col("close"), pl.col("open_time")
+MINUTE = timedelta(minutes=1)
+BARS_2000 = makers.bars(2_000, gaps=(500, 503, 1_500))
+
+
+def of_bars(timeframe: str) -> list[str]:
+    """Every declared feature of bars alone that the timeframe has."""
+    minutes = minutes_of(timeframe)
+    return [one.name for one in catalogue() if one.source == "bars" and one.exists(minutes)]
+
+
+def column(expression: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    return lambda bars: bars.select("open_time", found=expression)
+
+
+# --- nothing declared leaks
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_no_declared_feature_leaks_at_any_row_under_any_mode(mode: Mode) -> None:
+    """Every row of 2,000 with three gaps; a false alarm here would be a leak of the whole system."""
+    assert declared_leaks(BARS_2000, "1m", of_bars("1m"), modes=[mode], thorough=True) == []
+
+
+@pytest.mark.parametrize("timeframe", ["5m", "15m", "1h", "1d"])
+def test_no_declared_feature_leaks_in_longer_bars(timeframe: str) -> None:
+    bars = makers.bars(700, timeframe, seed=2, gaps=(100, 420))
+    assert declared_leaks(bars, timeframe, of_bars(timeframe)) == []
+
+
+def test_no_feature_of_another_table_leaks() -> None:
+    """Funding is known at its stamp, breadth and the flow of cohorts when their bar is usable."""
+    bars, five = makers.bars(1_200, "5m", seed=3), timedelta(minutes=5)
+    rng = np.random.default_rng(3)
+    stamps = [makers.START + timedelta(hours=hour, milliseconds=989) for hour in range(101)]
+    rates = pl.DataFrame({"time": stamps, "rate": rng.normal(0.0, 1e-4, 101), "period_hours": 1.0}, FUNDING)
+    flow = bars.select(
+        "open_time", flow_top=CLOSE.diff().fill_null(0.0), flow_bottom=CLOSE, adv=pl.lit(200.0)
+    )
+    share = bars.select("open_time", breadth=pl.Series(rng.random(1_200)))
+    closed = TIME + five + GRACE
+    tables = {"funding": Table(rates, "time"), "flow": Table(flow, closed), "breadth": Table(share, closed)}
+    names = [one.name for one in catalogue() if one.source != "bars"]
+    assert len(names) >= 6
+    assert declared_leaks(bars, "5m", names, tables=tables) == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("market", ["binance_usdm_BTCUSDT", "hyperliquid_ETH"])
+def test_no_declared_feature_leaks_on_real_minutes(real_data: Path, market: str) -> None:
+    candles = pl.read_parquet(real_data / "ohlcv_1m" / f"{market}_1m.parquet").sort("open_time").tail(6_000)
+    bars = candles.select(
+        candles[name].cast(kind) if name in candles.columns else pl.lit(None, kind).alias(name)
+        for name, kind in BARS.items()
+    )
+    assert bars["close"].n_unique() > 1_000
+    assert declared_leaks(bars, "1m", of_bars("1m"), looks=500) == []
+
+
+# --- what leaks is found, wherever it is and however far it reaches
+
+
+@pytest.mark.parametrize("reach", [1, 2, 63, 64, 65, 150, 300])
+def test_one_row_that_reads_one_later_bar_is_found_with_its_reach(reach: int) -> None:
+    """Any row of 1,000, 1 to 300 bars ahead: near ones are seen in pieces, far ones by a cut in between."""
+    rng = np.random.default_rng(reach)
+    row = int(rng.integers(1, 650))
+    bars = makers.bars(1_000, seed=reach).with_columns(volume=pl.Series(rng.permutation(1_000) + 1.0))
+    here = pl.col("volume") == bars["volume"][row]
+    found = leaks(
+        column(pl.when(here).then(CLOSE.shift(-reach)).otherwise(CLOSE)), bars, modes=MODES[:3], thorough=True
+    )
+    assert [(one.row, one.distance, one.span) for one in found] == [(row, reach, reach * MINUTE)]
+
+
+@pytest.mark.parametrize("every", ["1h", "1d"])
+def test_a_leak_of_boundaries_is_found_in_a_long_series(every: str) -> None:
+    """Only the last minute of an hour or a day sees the next one: 14 rows of 20,000 for days."""
+    bars = makers.bars(20_000, seed=1)
+    last = TIME.dt.truncate(every) != TIME.shift(-1).dt.truncate(every)
+    peeks = pl.when(last).then(pl.col("open").shift(-1)).otherwise(pl.col("open"))
+    assert [(one.column, one.distance) for one in leaks(column(peeks), bars, looks=200)] == [("found", 1)]
+
+
+def test_only_the_leaking_columns_are_named_in_their_order() -> None:
+    def several(bars: pl.DataFrame) -> pl.DataFrame:
+        late = bars.select("open_time", b=CLOSE.shift(-2), honest=CLOSE.diff(), a=CLOSE.max(), word="origin")
+        return late.with_columns(next_word=pl.col("word").shift(-1), above=pl.col("b") > 100.0)
+
+    found = leaks(several, makers.bars(300).with_columns(origin=pl.Series([*"abc"] * 100)))
+    assert [(one.column, one.distance) for one in found] == [
+        ("b", 2),
+        ("a", 299),
+        ("next_word", 1),
+        ("above", 2),
+    ]
+
+
+def test_a_sign_of_zero_and_a_null_for_nan_are_differences() -> None:
+    bars = makers.bars(120)
+    falls = CLOSE.shift(-1) < CLOSE
+    minus = pl.when(falls).then(pl.lit(-0.0)).otherwise(pl.lit(0.0))
+    assert [one.column for one in leaks(column(minus), bars)] == ["found"]
+    unknown = pl.when(falls).then(pl.lit(float("nan"))).otherwise(pl.lit(None, pl.Float64))
+    assert [one.column for one in leaks(column(unknown), bars)] == ["found"]
+
+
+def test_what_reaches_beyond_the_last_bar_has_no_span() -> None:
+    """A total of a table that is known a day after the last bar."""
+    after = pl.DataFrame({"known": [makers.START + timedelta(days=3)], "total": [5.0]})
+    (found,) = leaks(
+        lambda bars, late: bars.select("open_time", total=pl.lit(late["total"].sum())),
+        makers.bars(100),
+        tables={"late": Table(after, "known")},
+        usable_after=MINUTE,
+    )
+    assert (found.row, found.distance, found.span) == (0, 100, None)
+    assert "beyond the last bar" in str(found)
+
+
+def test_a_leak_is_told_in_one_sentence() -> None:
+    (found,) = leaks(column(CLOSE.shift(-3)), makers.bars(200), modes=MODES[:1])
+    assert str(found) == (
+        "found reads the future: row 0 (2024-01-01 00:00:00+00:00) reaches 3 bars (0:03:00) ahead; expected the same "
+        f"value whatever comes later, found {found.before} and, future times 1e6, {found.after}; use only what was "
+        "known when that row became usable."
+    )
+    assert found.after == 1e6 * found.before
+
+
+def test_given_cuts_are_the_only_ones() -> None:
+    bars = makers.bars(300)
+    late = pl.when(pl.int_range(pl.len()) == 77).then(CLOSE.shift(-1)).otherwise(CLOSE)
+    assert leaks(column(late), bars, cuts=[*range(77), *range(78, 299)]) == []
+    assert [(one.row, one.distance) for one in leaks(column(late), bars, cuts=[77])] == [(77, 1)]
+
+
+def test_without_pieces_even_one_row_number_is_found() -> None:
+    bars = makers.bars(300)
+    late = pl.when(pl.int_range(pl.len()) == 78).then(CLOSE.shift(-1)).otherwise(CLOSE)
+    assert [(one.row, one.distance) for one in leaks(column(late), bars, memory=0, thorough=True)] == [
+        (78, 1)
+    ]
+
+
+def test_rows_may_be_named_by_another_column() -> None:
+    trades = makers.bars(200).rename({"open_time": "time"})
+    found = leaks(lambda rows: rows.select("time", late=CLOSE.shift(-1)), trades, time="time")
+    assert [(one.column, one.row, one.distance) for one in found] == [("late", 0, 1)]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+def test_few_bars_are_no_error(rows: int) -> None:
+    found = leaks(column(CLOSE.shift(-1)), makers.bars(300).head(rows))
+    assert len(found) == (rows > 1)
+
+
+# --- definition faults are no leaks: golden values catch them
+
+
+@pytest.mark.parametrize(
+    ("fault", "golden"),
+    [
+        (CLOSE / CLOSE.shift(2) - 1.0, "test_goldens_meta.py::test_mom_3_is_three_bars"),
+        (
+            (CLOSE.pct_change() ** 2).rolling_sum(11).sqrt(),
+            "test_goldens_meta.py::test_rv_1h_has_as_many_terms_as_an_hour_has_bars",
+        ),
+        (
+            2.0 * pl.col("mid_end") - pl.col("microprice"),  # sizes swapped: mirrored in the mid
+            "../market/test_minute_bars.py::test_micro_price_leans_to_the_side_with_the_smaller_size",
+        ),
+    ],
+)
+def test_a_wrong_definition_is_no_leak_and_has_its_golden_value(fault: pl.Expr, golden: str) -> None:
+    assert leaks(column(fault), makers.bars(300)) == []
+    file, _, test = golden.partition("::")
+    assert f"def {test}(" in (Path(__file__).parent / file).read_text()
+
+
+# --- what is done to the future
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_a_mode_leaves_the_past_and_its_order_alone(mode: Mode) -> None:
+    bars = makers.bars(400, seed=4)
+    later = np.random.default_rng(1).random(400) < 0.4
+    got, kept = perturbed(bars, later, mode, np.random.default_rng(2))
+    assert got.schema == bars.schema
+    assert got.height == kept.sum()
+    assert kept[~later].all()
+    assert got.filter(pl.Series(~later[kept])).equals(bars.filter(pl.Series(~later)))
+    assert not got.equals(bars)
+    if mode.name not in {"after a gap", "cut off", "every other row lost"}:
+        assert got["open_time"].equals(bars["open_time"])
+    if mode in MODES[:3]:  # these take turns: each must move every price and amount
+        moved = later & (bars["volume"] > 0).to_numpy()
+        for name in ("open", "high", "low", "close", "volume", "bid_ask_spread"):
+            assert (got[name] != bars[name]).to_numpy()[moved].mean() > 0.99, name
+
+
+def test_another_market_is_a_possible_one() -> None:
+    bars = makers.bars(400, seed=4)
+    got, _ = perturbed(bars, np.ones(400, dtype=np.bool_), MODES[1], np.random.default_rng(2))
+    assert MODES[1].name == "another market"
+    assert (got["high"] >= got.select(pl.max_horizontal("open", "close", "low")).to_series()).all()
+    assert (got["volume"] >= 0.0).all()
+
+
+def test_pieces_are_rows_of_the_bars_at_their_hour_and_weekday_in_order_of_time() -> None:
+    bars = makers.bars(900, "15m", seed=5, gaps=(300,))
+    bars = bars.with_columns(CLOSE + pl.int_range(pl.len()))  # every close is another
+    place = bars.select("close", "volume", hour=TIME.dt.time(), weekday=TIME.dt.weekday())
+    seen: list[int] = []
+
+    def watching(rows: pl.DataFrame) -> pl.DataFrame:
+        seen.append(rows.height)
+        assert rows["open_time"].is_sorted()
+        assert rows["open_time"].is_unique().all()
+        original = rows.select("close", "volume", hour=TIME.dt.time(), weekday=TIME.dt.weekday())
+        known = original.join(place, on="close", suffix="_of_bar")
+        if rows.height > bars.height:
+            assert known.height > rows.height // 2
+            assert (known["hour"] == known["hour_of_bar"]).all()
+            assert (known["weekday"] == known["weekday_of_bar"]).all()
+        return rows.select("open_time", before=CLOSE.shift(1))
+
+    assert leaks(watching, bars, modes=[mode for mode in MODES if mode.name == "times 1e6"]) == []
+    assert max(seen) > 10 * bars.height
+
+
+# --- misuse
+
+
+def refused(
+    compute: Callable[..., object], what: str, bars: pl.DataFrame | None = None, **how: object
+) -> None:
+    with pytest.raises(BadData, match=what):
+        leaks(compute, makers.bars(60) if bars is None else bars, **how)
+
+
+def test_what_cannot_be_judged_is_refused_in_words() -> None:
+    honest = column(CLOSE)
+    rng = np.random.default_rng()
+    refused(
+        lambda bars: bars.select(noise=pl.Series(rng.random(bars.height))), "other values for the same bars"
+    )
+    refused(
+        lambda bars: bars.select(CLOSE).head(5),
+        "one row a bar: expected 60 rows of the bars as they are, found 5",
+    )
+    refused(lambda bars: bars["close"], "expected 60 rows of the bars as they are, found a Series")
+    refused(honest, "sorted by 'open_time'", makers.bars(60).reverse())
+    refused(honest, "expected datetimes, found Float64", makers.bars(60), time="close")
+    table = {"late": Table(pl.DataFrame({"at": [makers.START], "x": [1.0]}), "at")}
+    refused(
+        honest, "tables late are cut by when a bar is usable: expected usable_after, found none", tables=table
+    )
+    unknown = {"late": Table(pl.DataFrame({"at": [None]}, {"at": BARS["open_time"]}), "at")}
+    refused(honest, "late needs a time in every row", tables=unknown, usable_after=length_of("1m"))
+
+
+def test_a_function_that_refuses_a_future_is_an_error_that_names_it() -> None:
+    def strict(bars: pl.DataFrame) -> pl.DataFrame:
+        if bars["close"].max() > 1e6:
+            raise ValueError("no such price")
+        return bars.select("open_time", "close")
+
+    refused(
+        strict, "refuses the bars with the future times 1e6 after row .*ValueError: no such price; .*modes="
+    )
+    quiet = [mode for mode in MODES if mode.name not in {"times 1e6", "another market"}]
+    assert leaks(strict, makers.bars(60), modes=quiet) == []

@@ -1,0 +1,100 @@
+"""Exports: every window of every symbol stands in the file as a model would see it, and the size is said before."""
+
+import importlib.util
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from pipelines.errors import BadData, MissingData
+from pipelines.features import best_set, compute, feature_set
+from pipelines.features.encoding import windows as encoded
+from pipelines.sequences.index import index
+from pipelines.sequences.labels import labels
+from pipelines.sequences.manifest import describe
+from pipelines.sequences.matrix import content_hash, matrix
+from pipelines.sequences.specs import spec
+from resources.datasets import Datasets
+from resources.exports import Export, prepare, write
+from resources.lake import Receipt
+from schedules.export import main
+
+_found = importlib.util.spec_from_file_location(
+    "feature_makers", Path(__file__).parents[1] / "pipelines" / "features" / "makers.py"
+)
+assert _found is not None
+assert _found.loader is not None
+makers = importlib.util.module_from_spec(_found)
+_found.loader.exec_module(makers)
+
+WINDOW = spec("lstm60")
+RECEIPT = Receipt("features", 1, 1, None, None, "0" * 64, ())
+ROWS = 900
+
+
+def silent(what: str, share: float) -> None:
+    assert 0 < share <= 1
+
+
+def stored(folder: Path, candles: tuple[str, ...] = ()) -> Export:
+    """Two symbols with a gap; those in `candles` have no ticks."""
+    datasets, indexes = Datasets(folder), {}
+    for seed, symbol in enumerate(("BTC-USD", "ETH-USD")):
+        bars = makers.bars(ROWS, seed=seed, gaps=(500,))
+        bars = makers.without_ticks(bars) if symbol in candles else bars
+        features = compute(bars, "1m")
+        chosen = best_set(features)
+        indexes[symbol] = index(features, labels(bars, "1m", WINDOW.horizon), WINDOW, chosen.names)
+        values = matrix(features, chosen.names)
+        manifest = describe(
+            {symbol: indexes[symbol]}, {symbol: ROWS}, WINDOW, WINDOW.horizon, chosen, {symbol: content_hash(values)}
+        )  # fmt: skip
+        datasets.save(symbol, manifest, values, RECEIPT, RECEIPT)
+    return prepare("lstm60", {symbol: datasets.open(symbol, "lstm60") for symbol in indexes}, indexes)
+
+
+def test_the_file_holds_every_window_as_a_model_sees_it(tmp_path: Path) -> None:
+    export = stored(tmp_path / "datasets")
+    path = write(export, tmp_path / "out", silent)
+    held = torch.load(path, weights_only=True)
+    windows, bars, width = export.manifest.shape
+    assert path.name == "timing_training_data_v5_lstm60.pt"
+    assert held["windows"].shape == (windows, bars, width)
+    assert path.stat().st_size >= export.manifest.expanded_bytes == windows * bars * width * 4
+    rows = pl.concat(export.indexes.values())
+    assert held["label"].tolist() == rows["label"].to_list()
+    assert held["open_time_us"].tolist() == rows["open_time"].to_physical().to_list()
+    assert held["symbols"].count("BTC-USD") == export.indexes["BTC-USD"].height
+    for number in (0, windows // 2, windows - 1):
+        symbol = held["symbols"][number]
+        end = int(rows["row"][number])
+        raw = export.datasets[symbol].matrix[end - bars + 1 : end + 1][None]
+        assert np.array_equal(held["windows"][number].numpy(), encoded(np.array(raw), held["features"])[0])
+        first = makers.START + timedelta(minutes=end + (5 if end >= 500 else 0))
+        assert rows["open_time"][number] == first
+    assert not list((tmp_path / "out").glob("tmp*")), "nothing is left beside the file"
+
+
+def test_the_size_is_said_before_a_byte_is_written(tmp_path: Path) -> None:
+    export = stored(tmp_path)
+    windows, bars, width = export.manifest.shape
+    assert export.announcement.startswith(
+        f"timing_training_data_v5_lstm60.pt: {windows:,} windows of {bars} bars and {width} features of BTC-USD, "
+        f"ETH-USD, {windows * bars * width * 4 / 1e9:.2f} GB"
+    )
+
+
+def test_symbols_of_different_features_are_not_put_into_one_file(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="2 different feature sets or horizons"):
+        stored(tmp_path, candles=("ETH-USD",))
+    assert feature_set("v4").sha256 != feature_set("v5").sha256
+
+
+def test_no_dataset_and_no_such_window_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(MissingData, match="materialize `sequences` first"):
+        prepare("seq300", {}, {})
+    assert main(["seq301", str(tmp_path)]) == 2
+    assert "sequence 'seq301' is not known" in capsys.readouterr().err
