@@ -1,4 +1,4 @@
-"""What trials have shown so far, column by column. Which trials are made is search.py, how far leaks reach reach.py."""
+"""What trials have shown so far, column by column. Making them is search.py, the reach of a leak reach.py."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
