@@ -35,7 +35,9 @@ def remembered(times: pl.Series, values: Array) -> Array:
     new = np.append(True, steps | unknown[1:] | unknown[:-1]) if len(values) else np.zeros(0, dtype=np.bool_)
     out = np.full(len(values), np.nan)
     starts = np.flatnonzero(new)
-    for start, stop in zip(starts, np.append(starts, len(values))[1:], strict=True):
+    ends = np.append(starts, len(values))[1:]
+    long = ends - starts >= _KNOWN  # a shorter run is all warm-up
+    for start, stop in zip(starts[long], ends[long], strict=True):
         from_zero = pl.Series(np.append(0.0, values[start:stop])).ewm_mean(alpha=_ALPHA, adjust=False)
         out[start + _KNOWN - 1 : stop] = from_zero.to_numpy()[_KNOWN:]
     return out
