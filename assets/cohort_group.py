@@ -15,12 +15,10 @@ from resources.lake import Lake
 FIVE = "5m"
 
 
-def flow_of(
-    lake: Lake, settings: Settings, keys: Mapping[str, str], bars: pl.DataFrame
-) -> tuple[pl.DataFrame | None, str]:
+def flow_of(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> tuple[pl.DataFrame | None, str]:
     """FLOW of the symbol and how many of its days have cohorts; None and a sentence where the group is absent.
 
-    keys, bars : symbol and timeframe, and their BARS. Longer bars take the flow of five minutes from what five-minute
+    keys : symbol and timeframe. Longer bars take the flow of five minutes from what five-minute
     bars are made of: ticks and candles, which are stored before any bar.
     """
     symbol, timeframe = keys["symbol"], keys["timeframe"]
@@ -29,7 +27,8 @@ def flow_of(
     if not lake.exists("wallet_fills", {"symbol": symbol}):
         return None, "absent: no wallet_fills are stored; materialize them where the source has fills"
     try:
-        five = bars if timeframe == FIVE else bars_of(lake, settings, symbol, FIVE).bars
+        stored = timeframe == FIVE
+        five = lake.read("bars", keys) if stored else bars_of(lake, settings, symbol, FIVE).bars
     except MissingData as error:  # bars of hours alone: the sentence is the reason
         return None, f"absent: {error}"
     fills = lake.read("wallet_fills", {"symbol": symbol}).select(list(FILLS))

@@ -1,9 +1,12 @@
 """Features as an asset: v5 (v4 inside it) and the optional funding and cohort groups, judged before they are written.
 
+Only months that are not stored as they would be made now are made (increments.py).
+
 Formulas: pipelines/features.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import dagster as dg
 import polars as pl
@@ -13,12 +16,15 @@ from assets.automation import when_inputs_are_judged
 from assets.cohort_group import flow_of
 from assets.data_quality import require_judged
 from assets.describe import OWNERS, written
+from assets.increments import Stale, remember, stale
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
 from pipelines.errors import BadData
-from pipelines.features import best_set, catalogue, compute, feature_set
+from pipelines.features import best_set, catalogue, feature_set
+from pipelines.features.continued import continued, reach
 from pipelines.features.reporting.catalogue_table import catalogue_markdown
 from pipelines.market.schemas import BARS, FUNDING
+from pipelines.market.timeframes import length_of
 from pipelines.settings import Settings
 from resources.lake import Lake
 
@@ -56,34 +62,70 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         keys = dimensions(context.partition_key)
         require_judged(lake, keys)
-        bars = optional(lake, "bars", keys, BARS)  # those of an older table lack columns
-        funding = optional(lake, "funding", {"symbol": keys["symbol"]}, FUNDING)
-        flow, cohorts = flow_of(lake, settings, keys, bars)
-        names = wanted(funding, flow)
-        frame = compute(bars, keys["timeframe"], names, funding=funding, flow=flow)
-        bad = not_finite(frame)
+        made = made_now(lake, settings, keys)
+        bad = not_finite(made.frame)
         verdict = dg.AssetCheckResult(
-            check_name="is_finite", passed=not bad and not frame.is_empty(), metadata={"not_finite": bad}
+            check_name="is_finite",
+            passed=not bad and not made.frame.is_empty(),
+            metadata={"not_finite": bad, "rows": made.frame.height},
         )
         if not verdict.passed:
             yield verdict  # the red check is kept, though no materialization follows it
             raise BadData(
                 f"features {context.partition_key} are not finite: expected rows without NaN and infinity, found "
-                f"{_said(bad)} in {frame.height} rows; nothing was written, repair the bars they are made of."
+                f"{_said(bad)} in {made.frame.height} rows; nothing was written, repair the bars they are made of."
             )
-        causal = causality.causal(bars, keys["timeframe"], names, funding=funding, flow=flow)
+        causal = causality.causal(
+            made.bars, keys["timeframe"], made.names, funding=made.funding, flow=made.flow
+        )
         if not causal.passed:
             yield from (verdict, causal)
             raise causality.refusal(context.partition_key, causal)
+        receipt = lake.replace_months("features", made.frame, keys, since=made.stale.since)
+        remember(lake, keys, made.stale.inputs)
         yield written(
-            lake.replace_months("features", frame, keys),
+            receipt,
             checks=[verdict, causal],
-            set=best_set(frame).name,
-            nulls=_nulls(frame),
-            cohorts=cohorts,
+            set=best_set(made.frame).name,
+            made_since=made.stale.since.isoformat(),
+            rows_made=made.frame.height,
+            nulls=_nulls(made.frame),
+            cohorts=made.cohorts,
         )
 
     return [features]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Features of the months that were stale, and what they were made of."""
+
+    frame: pl.DataFrame
+    names: tuple[str, ...]
+    bars: pl.DataFrame  # theirs, and those before them within reach
+    funding: pl.DataFrame
+    flow: pl.DataFrame | None
+    cohorts: str  # on how many days there are any, or why not
+    stale: Stale
+
+
+def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
+    """The features of a symbol and timeframe from the first month on that is not stored as it would be made now."""
+    symbol, timeframe = keys["symbol"], keys["timeframe"]
+    funding = optional(lake, "funding", {"symbol": symbol}, FUNDING)
+    flow, cohorts = flow_of(lake, settings, keys)
+    names = wanted(funding, flow)
+    found = stale(lake, keys, names, {"funding": (funding, "time"), "flow": (flow, "open_time")})
+    back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
+    bars = optional(
+        lake, "bars", dict(keys), BARS, found.since - back
+    )  # those of an older table lack columns
+    past, new = (
+        bars.filter(pl.col("open_time") < found.since),
+        bars.filter(pl.col("open_time") >= found.since),
+    )
+    frame = continued(past, new, timeframe, names, funding=funding, flow=flow)
+    return Made(frame, names, bars, funding, flow, cohorts, found)
 
 
 def wanted(funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from assets.increments import not_of_these_bars
 from pipelines.errors import BadData
 from resources.datasets import Dataset
 from resources.lake import Lake, Receipt
@@ -35,7 +36,8 @@ def pinned(
 ) -> Pinned:
     """Both tables of `keys` (symbol, timeframe) at those versions, or at the newest.
 
-    Raises BadData when they do not hold the same bars: features that lag behind would meet labels not theirs.
+    Raises BadData when they do not hold the same bars, or, of the newest, when a month of features was made of other
+    bars: features that lag behind would meet labels not theirs.
     """
     receipts = (
         lake.fingerprint("features", keys, features_version),
@@ -47,6 +49,13 @@ def pinned(
             f"features of {keys['symbol']} {keys['timeframe']} must hold the open times of its bars, found "
             f"{features.height} rows ({receipts[0].first} to {receipts[0].last}) beside {bars.height} bars "
             f"({receipts[1].first} to {receipts[1].last}); materialize `features` again."
+        )
+    newest = features_version is None and bars_version is None
+    if newest and (months := not_of_these_bars(lake, keys)):
+        raise BadData(
+            f"features of {keys['symbol']} {keys['timeframe']} must be made of its bars as they are stored, found "
+            f"other bars, or features that were changed, in {', '.join(months[:3])}"
+            f"{f' and {len(months) - 3} more months' if len(months) > 3 else ''}; materialize `features` again."
         )
     return Pinned(features, bars, receipts)
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import Feature, Minutes, feature
+from pipelines.features.exponential import fading_sum
 
 FIVE = timedelta(minutes=5)
 _ALPHA, _FURTHEST, _KNOWN = 0.02, 3.0, 1_062
@@ -38,8 +39,8 @@ def remembered(times: pl.Series, values: Array) -> Array:
     ends = np.append(starts, len(values))[1:]
     long = ends - starts >= _KNOWN  # a shorter run is all warm-up
     for start, stop in zip(starts[long], ends[long], strict=True):
-        from_zero = pl.Series(np.append(0.0, values[start:stop])).ewm_mean(alpha=_ALPHA, adjust=False)
-        out[start + _KNOWN - 1 : stop] = from_zero.to_numpy()[_KNOWN:]
+        faded = _ALPHA * fading_sum(values[start:stop], 1.0 - _ALPHA, _KNOWN)
+        out[start + _KNOWN - 1 : stop] = faded[_KNOWN - 1 :]
     return out
 
 

@@ -23,7 +23,9 @@ from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.timeframes import length_of
 
 _BLOCK = 32_768  # rows: fewer and Python's share grows, more and the ~150 columns of a block leave the cache
-_HISTORY = 64  # rows before a block: the longest window is 62 bars (jump_indicator)
+_HISTORY = (
+    280  # rows before a block: the longest window is 276 bars (macd); longer ones run through whole columns
+)
 
 
 def compute(

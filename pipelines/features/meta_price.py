@@ -8,11 +8,13 @@ import polars as pl
 
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import ByTimeframe, feature
-from pipelines.features.momentum import exponential_average
+from pipelines.features.exponential import fading
 from pipelines.features.rolling import Windows, change, lag, spread_of
 from pipelines.features.tick_volatility import simple_return
 
 _AVERAGE, _DEVIATION = 20, 50
+_KNOWN = 304
+"""Bars that mr_ema20_z remembers: 50 distances, the first of them from an average of 255 bars."""
 _FURTHEST = 5.0
 _HOUR = {1: 60, 5: 12, 15: 4, 30: 2}
 _HOURLY = 12
@@ -54,7 +56,7 @@ def _high(inputs: Inputs) -> Array:
 
 def _from_average(inputs: Inputs) -> Array:
     close = inputs.column("close")
-    away = close - exponential_average(close, _AVERAGE, inputs)
+    away = fading(close, _AVERAGE, _KNOWN - _DEVIATION + 1).behind
     rows = min(_DEVIATION, away.size)
     deviation, flat = Windows(away).std(max(rows, 2)) if away.size > 1 else away, spread_of(away, rows) == 0.0
     scores = np.clip(away / deviation, -_FURTHEST, _FURTHEST)
@@ -84,7 +86,7 @@ def mom_3(x: Block) -> Array:
     return (x.close - before) / before
 
 
-@feature(unit="σ", lookback=304, bounds=(-_FURTHEST, _FURTHEST))
+@feature(unit="σ", lookback=_KNOWN, bounds=(-_FURTHEST, _FURTHEST))
 def mr_ema20_z(x: Block) -> Array:
     """d_t/std_50(d), d = C − ema_20(C), clipped to ±5; 0 when d was the same for 50 bars.
 

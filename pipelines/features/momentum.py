@@ -1,31 +1,26 @@
 """Features 26–29: the relative strength index and the moving average convergence divergence."""
 
 import numpy as np
-import polars as pl
 
-from pipelines.features.block import Array, Block, Inputs, Whole
+from pipelines.features.block import Array, Block
 from pipelines.features.declaration import feature
+from pipelines.features.exponential import Fading, again, fading
 from pipelines.features.rolling import Windows, change, ratio
 
-
-def exponential_average(values: Array, rows: int, inputs: Inputs) -> Array:
-    """Unadjusted exponential average, α = 2/(rows + 1), starting at the first value after each gap, (N,)."""
-    average = pl.col("values").ewm_mean(span=rows, adjust=False)
-    frame = pl.DataFrame({"values": values, "run": inputs.run})
-    return frame.select(average.over("run") if inputs.run[-1] else average).to_series().to_numpy()
+_BARS = 276
+"""Bars after which what is older no longer matters: (25/27)^275 is 6e-10 of the price (FEATURES.md 27–29)."""
 
 
-def _line(inputs: Inputs) -> Array:
-    close = inputs.column("close")
-    return exponential_average(close, 12, inputs) - exponential_average(close, 26, inputs)
+def _fast(x: Block) -> Fading:
+    return fading(x.close, 12, _BARS)
 
 
-def _signal(inputs: Inputs) -> Array:
-    return exponential_average(inputs.whole(_line), 9, inputs)
+def _slow(x: Block) -> Fading:
+    return fading(x.close, 26, _BARS)
 
 
-_whole_line = Whole(_line)
-_whole_signal = Whole(_signal)
+def _smooth(x: Block) -> Fading:
+    return fading(x.close, 9, _BARS)
 
 
 @feature(unit="0-100", lookback=15, bounds=(0.0, 100.0))
@@ -43,25 +38,26 @@ def rsi_14(x: Block) -> Array:
     return values
 
 
-@feature(unit="quote", encoding="relative", lookback=276)
+@feature(unit="quote", encoding="relative", lookback=_BARS)
 def macd(x: Block) -> Array:
-    """ema_12(C) − ema_26(C), α = 2/(n + 1), unadjusted; the averages start at the first close after a gap.
+    """ema_12(C) − ema_26(C), α = 2/(n + 1), unadjusted; the averages start 275 bars before.
 
     Source: Appel (2005), Technical Analysis, ch. 8.
     """
-    return x(_whole_line)
+    return x(_slow).behind - x(_fast).behind
 
 
-@feature(unit="quote", encoding="relative", lookback=276)
+@feature(unit="quote", encoding="relative", lookback=_BARS)
 def macd_signal(x: Block) -> Array:
-    """The exponential average of macd: ema_9, starting at the first macd after a gap.
+    """The exponential average of macd: ema_9, from the same 276 bars.
 
     Source: Appel (2005), Technical Analysis, ch. 8.
     """
-    return x(_whole_signal)
+    smooth = x(_smooth)
+    return again(x(_slow), smooth) - again(x(_fast), smooth)
 
 
-@feature(unit="quote", encoding="relative", lookback=276)
+@feature(unit="quote", encoding="relative", lookback=_BARS)
 def macd_histogram(x: Block) -> Array:
     """The line minus its signal: macd − macd_signal, redundant by construction.
 

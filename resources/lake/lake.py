@@ -150,6 +150,11 @@ class Lake:
         files = self._listing(table, {"market": market})
         return [date.fromisoformat(day) for day in files["date"].unique().sort()]
 
+    def months(self, table: str, keys: Keys) -> dict[str, str]:
+        """Content hash of each month of `keys` in a table that replace_months() writes; empty when there is none."""
+        found = self._hashes(open_table(self._uri(table), self.storage_options), texts(keys), "month")
+        return dict(sorted(found.items()))
+
     def version(self, table: str) -> int | None:
         """Newest version of a table, or None when it was never written."""
         delta = open_table(self._uri(table), self.storage_options)

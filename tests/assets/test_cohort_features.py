@@ -10,8 +10,7 @@ import pytest
 
 from assets.cohort_group import flow_of
 from pipelines.features import feature_set
-from pipelines.market.bars import from_candles
-from pipelines.market.schemas import BARS, FIRST_SEEN
+from pipelines.market.schemas import FIRST_SEEN
 from resources.lake import Lake
 from tests.assets.world import World, metadata, toml, why
 from tests.pipelines.market.wallets.makers import candles, crowd, fills
@@ -99,14 +98,13 @@ def test_absent_without_fills_absent_with_too_few_wallets_and_there_with_enough(
 
 
 def test_minutes_have_no_cohorts_and_bars_without_five_minutes_say_so(world: World, tmp_path: Path) -> None:
-    bars = from_candles(told(candles(1)), "5m").select(list(BARS))
     minutely = {"symbol": SYMBOL, "timeframe": "1m"}
-    assert flow_of(world.lake, world.settings, minutely, bars) == (
+    assert flow_of(world.lake, world.settings, minutely) == (
         None,
         "absent: not defined on 1m bars; bars of five minutes and longer have it",
     )
     lake = Lake(tmp_path)
     keep(lake, 24)
-    flow, note = flow_of(lake, world.settings, {"symbol": SYMBOL, "timeframe": "1h"}, bars)
+    flow, note = flow_of(lake, world.settings, {"symbol": SYMBOL, "timeframe": "1h"})
     assert flow is None
     assert note.startswith("absent: no ticks and no candles for 5m bars")

@@ -12,7 +12,7 @@ import pytest
 from assets.feature_report import labelled
 from assets.pinned import pinned
 from pipelines.features import catalogue, feature_set
-from tests.assets.world import World, materialised, metadata, why
+from tests.assets.world import World, keep_features, materialised, metadata, why
 
 HOUR, KEYS = "BTC-USD|1h", {"symbol": "BTC-USD", "timeframe": "1h"}
 V4 = feature_set("v4").names
@@ -29,8 +29,9 @@ def tables(market: Callable[..., Any]) -> Tables:
 
 
 def store(world: World, tables: Tables) -> None:
-    for name, frame in zip(("features", "bars"), tables, strict=True):
-        world.lake.replace_months(name, frame, KEYS)
+    features, bars = tables
+    world.lake.replace_months("bars", bars, KEYS)
+    keep_features(world.lake, features, KEYS)
 
 
 def page(world: World) -> Path:

@@ -19,7 +19,7 @@ from pipelines.models.evidence import Lopsided
 from resources.datasets import Datasets
 from resources.registry import Registry
 from resources.tracking import Tracking
-from tests.assets.world import World, metadata, toml, why
+from tests.assets.world import World, keep_features, metadata, toml, why
 from tests.pipelines.models.conftest import market  # noqa: F401  (a fixture)
 
 HOUR = "BTC-USD|1h"
@@ -32,7 +32,7 @@ def hours(world: World, market: Callable[..., Any], monkeypatch: pytest.MonkeyPa
     """2,700 hours in the lake, and a tracking that only numbers its runs."""
     features, bars = market(2700, edge=0.5)
     world.lake.replace_months("bars", bars, KEYS)
-    world.lake.replace_months("features", features, KEYS)
+    keep_features(world.lake, features, KEYS)
     world.lake.replace("coverage", ledger(bars), KEYS)
     runs = iter(range(100))
     monkeypatch.setattr(Tracking, "record", lambda *_, **__: f"run {next(runs)}")
@@ -149,12 +149,25 @@ def test_other_bars_are_other_data(hours: World) -> None:
     before = pinned(hours.lake, KEYS)
     dearer = before.bars.with_columns(pl.col("open", "high", "low", "close") * 1.01)
     hours.lake.replace_months("bars", dearer, KEYS)
+    keep_features(hours.lake, before.features, KEYS)  # as if they had been made again, and were the same
     after = pinned(hours.lake, KEYS)
     assert after.features.equals(before.features)
     assert after.sha256 != before.sha256
     again = pinned(hours.lake, KEYS, *(receipt.version for receipt in before.receipts))
     assert again.sha256 == before.sha256
     assert again.bars.equals(before.bars)
+
+
+def test_features_of_other_bars_train_nothing(hours: World) -> None:
+    """The same open times with one price corrected in the last month: the features there are of the old price."""
+    bars = hours.lake.read("bars", KEYS)
+    last = pl.col("open_time") == bars["open_time"][-1]
+    corrected = bars.with_columns(close=pl.when(last).then(pl.col("close") * 1.001).otherwise("close"))
+    hours.lake.replace_months("bars", corrected, KEYS)
+    said = why(hours.run("retrain_boosted_trees", HOUR))
+    expected = "BadData: features of BTC-USD 1h must be made of its bars as they are stored, found other bars"
+    assert expected in said
+    assert f", in {bars['open_time'][-1]:%Y-%m}; materialize `features` again." in said
 
 
 def test_features_that_lag_behind_their_bars_train_nothing(hours: World) -> None:

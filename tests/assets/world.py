@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from assets.increments import fingerprints, remember
 from pipelines.settings import Settings, parse
 from resources.lake import Lake
 from resources.registry import Registry
@@ -136,3 +138,10 @@ def why(result: dg.ExecuteInProcessResult) -> str:
     while error.cause is not None:
         error = error.cause
     return str(error.message)
+
+
+def keep_features(lake: Lake, features: pl.DataFrame, keys: dict[str, str]) -> None:
+    """Store features as made of the bars that are stored: what the `features` asset writes."""
+    lake.replace_months("features", features, keys)
+    names = [name for name in features.columns if name != "open_time"]
+    remember(lake, keys, fingerprints(lake.months("bars", keys), keys["timeframe"], names, {}))
