@@ -70,8 +70,8 @@ def day_of(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Undecided bars of [day, end) of every fed symbol, and the forecasts of the obeyed ones.
 
-    History always begins a fixed whole number of days before the day, so a restart in its middle sees the same
-    numbers as an uninterrupted run, to the last bit of the exponential averages' state.
+    History begins a whole number of days before the day, further back than any feature reads, so a restart in its
+    middle sees the same numbers as an uninterrupted run and as training, to the last bit.
     """
     bars, forecasts = [pl.DataFrame(schema=BARS | {"symbol": pl.String})], [SILENCE]
     for symbol, start in starts.items():

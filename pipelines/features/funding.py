@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import Minutes, feature
+from pipelines.features.joins import last_known
 from pipelines.market.timeframes import GRACE
 
 _PATIENCE = timedelta(hours=1)
@@ -24,13 +25,10 @@ def rate_known(inputs: Inputs, ago: timedelta) -> Array:
     """
     funding = inputs.table("funding", "funding", ("time", "rate", "period_hours"))
     usable = inputs.bars.get_column("open_time") + inputs.length + GRACE - ago
-    recorded = funding.select("time", "rate", "period_hours", stamp="time").sort("time")
-    joined = usable.alias("time").to_frame().join_asof(recorded, on="time", strategy="backward")
     hours = pl.col("period_hours")
-    oldest_us = hours * 3_600_000_000 + _PATIENCE // timedelta(microseconds=1)
-    age_us = (pl.col("time") - pl.col("stamp")).dt.total_microseconds()
-    rate = pl.when(age_us <= oldest_us).then(1e4 * pl.col("rate") / hours)
-    return joined.select(rate.alias("rate")).get_column("rate").to_numpy()
+    patience = pl.duration(microseconds=hours * 3_600_000_000) + _PATIENCE
+    known = last_known(usable, funding.select("time", "rate", "period_hours"), pl.col("time"), patience)
+    return known.select(1e4 * pl.col("rate") / hours).to_series().to_numpy()
 
 
 def _now(inputs: Inputs) -> Array:

@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import polars as pl
+import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -55,28 +56,42 @@ def open_or_create(
     return delta
 
 
-def replace(uri: str, options: dict[str, str] | None, frame: pl.DataFrame, predicate: str) -> DeltaTable:
-    """Replace the rows that `predicate` selects by the frame's; returns the table at the new version.
+def replace(
+    uri: str, options: dict[str, str] | None, frames: Sequence[pl.DataFrame], predicate: str
+) -> DeltaTable:
+    """Replace the rows that `predicate` selects by those of the frames, one after the other, in one commit.
 
-    Raises BadData when a column's type differs from the table's, DeltaError when storage fails.
+    A column that a frame lacks is null in it. Returns the table at the new version. Raises BadData when a column's type
+    differs from the table's, DeltaError when storage fails.
     """
-    check_types(DeltaTable(uri, storage_options=options), frame)
+    empty = pl.concat([frame.head(0) for frame in frames], how="diagonal")
+    check_types(DeltaTable(uri, storage_options=options), empty)
+    schema = empty.to_arrow().schema
 
     def write() -> DeltaTable:
         delta = DeltaTable(uri, storage_options=options)
         write_deltalake(
             delta,
-            frame,
+            pa.RecordBatchReader.from_batches(schema, _batches(frames, empty)),
             mode="overwrite",
             predicate=predicate,
             schema_mode="merge",
             target_file_size=ONE_FILE,
-            writer_properties=_writer(frame),
+            writer_properties=_writer(empty),
             commit_properties=CommitProperties(max_commit_retries=15),
         )
         return delta
 
     return _again(write)
+
+
+def _batches(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+    """Piece by piece, so that a table twice the size of memory's rest is not copied whole."""
+    for frame in frames:
+        absent = [pl.lit(None, kind).alias(n) for n, kind in empty.schema.items() if n not in frame.columns]
+        for start in range(0, frame.height, ROW_GROUP):
+            part = frame.slice(start, ROW_GROUP).with_columns(absent).select(empty.columns)
+            yield from part.to_arrow().to_batches()
 
 
 def check_types(delta: DeltaTable, frame: pl.DataFrame) -> None:

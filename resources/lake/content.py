@@ -47,7 +47,14 @@ def ordered(frame: pl.DataFrame) -> pl.DataFrame:
     time = time_column(frame.columns)
     if time is None:
         return frame
+    if frame[time].null_count() == 0 and _strictly_ascending(frame[time]):
+        return frame  # nothing to sort and no ties to break: no copy either
     return frame.sort([time, *(name for name in TIE_BREAKERS if name in frame.columns)], maintain_order=True)
+
+
+def _strictly_ascending(times: pl.Series) -> bool:
+    moments = times.to_physical()
+    return len(moments) < 2 or bool((moments[1:] > moments[:-1]).all())
 
 
 def canonical(frame: pl.DataFrame, table: str) -> pl.DataFrame:

@@ -204,9 +204,7 @@ class Lake:
         known = self._hashes(delta, values, by)
         changed = sorted(name for name in parts if known.get(name) != hashes[name])
         if changed:
-            rows = pl.concat(
-                [frame for frame, name in zip(keyed, parts, strict=True) if name in changed], how="diagonal"
-            )
+            rows = [frame for frame, name in zip(keyed, parts, strict=True) if name in changed]
             delta = replace(self._uri(table), self.storage_options, rows, predicate(values, by, changed))
         return delta, changed
 
@@ -232,8 +230,11 @@ def _months(frame: pl.DataFrame, table: str) -> dict[str, pl.DataFrame]:
     time = time_column(frame.columns)
     if time is None:
         raise BadData(f"rows for table {table!r} have no time: expected a column open_time or time; add it.")
-    groups = frame.group_by(pl.col(time).dt.strftime("%Y-%m"), maintain_order=True)
-    return {str(month): part for (month,), part in groups}
+    parts, start = {}, 0
+    for rows, month in frame.select(pl.col(time).dt.truncate("1mo").rle().struct.unnest()).iter_rows():
+        parts[f"{month:%Y-%m}"] = frame.slice(start, rows)  # a canonical frame is in order: no copy
+        start += rows
+    return parts
 
 
 def _span(rows: pl.LazyFrame) -> tuple[datetime | None, datetime | None]:
