@@ -1,4 +1,4 @@
-"""Features as an asset: v5 (v4 inside it) and the optional funding and cohort groups, judged before they are written.
+"""Features as an asset: all sets of bars, and the optional funding and cohort groups, judged before they are written.
 
 Only months that are not stored as they would be made now are made (increments.py).
 
@@ -23,6 +23,8 @@ from pipelines.errors import BadData
 from pipelines.features import best_set, catalogue, feature_set
 from pipelines.features.continued import continued, reach
 from pipelines.features.reporting.catalogue_table import catalogue_markdown
+from pipelines.features.sets import features_named
+from pipelines.market.calendars import ALWAYS, DAY, Calendar
 from pipelines.market.schemas import BARS, FUNDING
 from pipelines.market.timeframes import length_of
 from pipelines.settings import Settings
@@ -54,8 +56,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         owners=OWNERS,
         kinds=KINDS,
         metadata={"catalogue": dg.MetadataValue.md(catalogue_markdown(catalogue()))},
-        description="The 53 features of v5 (33 of them v4) in raw units; funding and cohorts where they are "
-        "recorded.",
+        description="The 53 features of v5 (33 of them v4), the 12 of meta12 and those of intraday12 in raw units; "
+        "funding and cohorts where they are recorded.",
     )
     def features(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
@@ -114,7 +116,7 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     symbol, timeframe = keys["symbol"], keys["timeframe"]
     funding = optional(lake, "funding", {"symbol": symbol}, FUNDING)
     flow, cohorts = flow_of(lake, settings, keys)
-    names = wanted(funding, flow)
+    names = wanted(timeframe, funding, flow)
     found = stale(lake, keys, names, {"funding": (funding, "time"), "flow": (flow, "open_time")})
     back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
     bars = optional(
@@ -124,15 +126,31 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
         bars.filter(pl.col("open_time") < found.since),
         bars.filter(pl.col("open_time") >= found.since),
     )
-    frame = continued(past, new, timeframe, names, funding=funding, flow=flow)
+    sessions = sessions_of(settings, symbol, bars)
+    frame = continued(past, new, timeframe, names, funding=funding, flow=flow, sessions=sessions)
     return Made(frame, names, bars, funding, flow, cohorts, found)
 
 
-def wanted(funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:
-    """v5, and the groups whose source is recorded: without one a group is absent, never constant zero."""
-    of_funding = () if funding.is_empty() else feature_set("meta17_funding").names
-    of_cohorts = () if flow is None else feature_set("meta17_cohorts").names
-    return (*feature_set("v5").names, *of_funding, *of_cohorts)
+def sessions_of(settings: Settings, symbol: str, bars: pl.DataFrame) -> pl.DataFrame | None:
+    """SESSIONS that hold the bars of a symbol whose market closes; None where it never does."""
+    calendar = settings.universe.of(symbol).calendar
+    if calendar == ALWAYS or bars.is_empty():
+        return None
+    first, last = bars["open_time"][0], bars["open_time"][-1]
+    return Calendar(calendar).sessions(first, last + DAY)
+
+
+def wanted(timeframe: str, funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:
+    """v5, meta12 and intraday12, and the groups whose source is recorded: without one a group is absent, never zero.
+
+    market_breadth is made by whoever has the bars of the whole market: stored here, a symbol's features would change
+    with the bars of every other one.
+    """
+    sets = ["v5", "meta12", "intraday12"]
+    sets += ["meta17_funding"] if not funding.is_empty() else []
+    sets += ["meta17_cohorts"] if flow is not None else []
+    names = dict.fromkeys(name for each in sets for name in feature_set(each, timeframe).names)
+    return tuple(one.name for one in features_named(list(names)) if one.source != "breadth")
 
 
 def not_finite(frame: pl.DataFrame) -> dict[str, int]:

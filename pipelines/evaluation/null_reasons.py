@@ -26,8 +26,8 @@ def null_reasons(features: pl.DataFrame, bars: pl.DataFrame, timeframe: str) -> 
     `features`, `bars`: the stored tables of one symbol and timeframe, row by row the same bars. Columns with no
     null, and columns that are not in the table, are not mentioned.
     """
-    sets = ("v5", "meta17_funding", "meta17_cohorts")
-    known = [name for each in sets for name in feature_set(each).names]
+    sets = ("v5", "meta17", "intraday12")
+    known = dict.fromkeys(name for each in sets for name in feature_set(each).names)
     runs = _Runs(bars, timeframe)
     grouped: dict[str, list[Feature]] = {}
     for one in features_named([name for name in known if name in features.columns]):

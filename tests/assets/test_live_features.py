@@ -7,18 +7,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.features import made_now
+from assets.features import made_now, wanted
 from assets.increments import made_from, remember
 from pipelines.features import compute, feature_set
 from pipelines.features.continued import continued, reach
+from pipelines.market.schemas import FUNDING
 from resources.lake import Lake
 from tests.assets.world import World
 from tests.pipelines.features.test_laws import makers
 
 KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
 NAMES = feature_set("v5").names
+STORED = wanted("1m", pl.DataFrame(schema=FUNDING))  # also those that remember thirty days
 ROWS, RESTARTS = 100_000, 200  # 69 days: January, February and the first days of March
-V5 = list(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_day_by_day_is_the_cold_build_and_costs_its_month(world: World, bars: pl
         month = f"{now['open_time'][-1]:%Y-%m}"
         assert changed == (f"month={month}",)
         assert rows == now.filter(pl.col("open_time").dt.strftime("%Y-%m") == month).height
-    assert lake.read("features", KEYS).equals(compute(now, "1m", NAMES))
+    assert lake.read("features", KEYS).equals(compute(now, "1m", STORED))
 
 
 def test_what_is_made_again_and_what_is_not(world: World, bars: pl.DataFrame) -> None:
@@ -81,7 +82,7 @@ def test_what_is_made_again_and_what_is_not(world: World, bars: pl.DataFrame) ->
     assert made.stale.since == bars["open_time"][0]
     # one price reaches 275 bars into February; March is as it was
     assert materialise(lake, world) == (ROWS, ("month=2024-01", "month=2024-02"))
-    assert lake.read("features", KEYS).equals(compute(repaired, "1m", NAMES))
+    assert lake.read("features", KEYS).equals(compute(repaired, "1m", STORED))
     lake.replace("features_made_from", made_from(lake, KEYS).head(1), KEYS)  # killed before it was remembered
     assert materialise(lake, world)[1] == ()
 
@@ -106,7 +107,7 @@ def test_months_without_bars_lose_their_features(world: World, bars: pl.DataFram
     ):
         lake.replace_months("bars", part, KEYS)
         materialise(lake, world)
-        assert lake.read("features", KEYS).equals(compute(part, "1m", NAMES))
+        assert lake.read("features", KEYS).equals(compute(part, "1m", STORED))
 
 
 def test_features_that_somebody_changed_are_made_again(world: World, bars: pl.DataFrame) -> None:
@@ -115,4 +116,4 @@ def test_features_that_somebody_changed_are_made_again(world: World, bars: pl.Da
     materialise(lake, world)
     lake.replace_months("features", lake.read("features", KEYS).with_columns(rsi_14=pl.lit(50.0)), KEYS)
     materialise(lake, world)
-    assert lake.read("features", KEYS).equals(compute(bars, "1m", V5))
+    assert lake.read("features", KEYS).equals(compute(bars, "1m", STORED))
