@@ -25,7 +25,7 @@ WORLD := $(basename $(notdir $(SETTINGS)))
 endif
 export DAGSTER_HOME := $(CURDIR)$(if $(WORLD),/.dagster/homes/$(WORLD))
 
-.PHONY: help run test ui materialize export bench certify clean constraints
+.PHONY: help run test ui materialize export bench certify scale clean constraints
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ bench: $(READY) ## speed as ratios against peers and limits; writes bench.json
 
 certify: $(DAGSTER_HOME)/.dagster/ready ## twenty markets without an edge through the boosted-trees road (half an hour)
 	@$(BIN)/python -m schedules.certify
+
+scale: $(READY) ## two years of minutes of SYMBOLS=118 symbols within 4 GB, resumable (most of an hour, 60 GB of disk)
+	@$(BIN)/python -m tests.benchmarks.scale --symbols $(or $(SYMBOLS),118)
 
 clean: ## remove everything this repository wrote, the environment apart
 	rm -rf .dagster worlds bench.json

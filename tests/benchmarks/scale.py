@@ -1,8 +1,9 @@
 """Many symbols and two years of minutes through the real assets: how much memory, and what a kill costs.
 
-`make scale` (an hour or two and 60 GB of disk for the 118 symbols; SYMBOLS=3 for a taste). Candles are made as Parquet
-files, one symbol at a time, and go through `ingest_candles` and `build_bars_and_features` like anybody's; a symbol
-whose features are there is skipped, so the same command after a kill goes on where it was. No peer runs here.
+`make scale` (118 symbols: most of an hour and 50 GB of disk under worlds/scale; SYMBOLS=3 for a taste). Candles are
+made as Parquet files, one symbol at a time, and go through `ingest_candles`, `build_bars_and_features` and
+`build_sequences` like anybody's; a symbol whose sequences are there is skipped, so the same command after a kill goes
+on where it was.
 """
 
 import argparse
@@ -18,13 +19,16 @@ import polars as pl
 from rich.console import Console
 from rich.progress import Progress
 
+from pipelines.features import compute
 from pipelines.settings import parse
 from resources.lake import Lake
 from schedules import research
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 LIMIT = 4 * 2**30  # bytes resident at most
-JOBS = ("ingest_candles", "build_bars_and_features")
+JOBS = {"ingest_candles": "1m", "build_bars_and_features": "1m", "build_sequences": "seq300"}
+"""What is run, and on which partition of a symbol."""
+CHECKED = 5_000  # newest rows of a symbol that are computed again at the end
 SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 HEAD = """
 [universe]
@@ -127,37 +131,51 @@ def main() -> int:
     with Progress(console=console) as progress:
         task = progress.add_task("symbols", total=given.symbols)
         for number, name in enumerate(names(given.symbols)):
-            keys = {"symbol": name, "timeframe": "1m"}
-            if lake.row_count("features_made_from", keys):
+            if lake.row_count("sequences", {"symbol": name, "window": "seq300"}):
                 skipped += 1
             else:
-                _build(defs, instance, folder / "candles" / f"{name}.parquet", number, minutes, f"{name}|1m")
+                _build(defs, instance, folder, number, minutes)
             progress.update(task, advance=1, description=f"{name}, at most {_peak() / 2**30:.2f} GiB")
-    rows = sum(
-        lake.row_count("features", {"symbol": name, "timeframe": "1m"}) for name in names(given.symbols)
-    )
+    every = names(given.symbols)
     found = {
-        "rows": rows,
+        "rows": sum(lake.row_count("features", {"symbol": name, "timeframe": "1m"}) for name in every),
         "expected": given.symbols * minutes,
+        "windows": sum(lake.row_count("sequences", {"symbol": name, "window": "seq300"}) for name in every),
+        "as_a_cold_build": all(
+            _as_cold(lake, every[which]) for which in {0, len(every) // 2, len(every) - 1}
+        ),
         "peak_gib": round(_peak() / 2**30, 2),
         "limit_gib": LIMIT / 2**30,
         "seconds": round(time.monotonic() - began),
         "skipped": skipped,
     }
     console.print(json.dumps(found))
-    return 0 if rows == given.symbols * minutes and _peak() <= LIMIT else 1
+    right = found["rows"] == found["expected"] and found["as_a_cold_build"]
+    return 0 if right and _peak() <= LIMIT else 1
 
 
 def _build(
-    defs: dg.Definitions, instance: dg.DagsterInstance, path: Path, seed: int, minutes: int, partition: str
+    defs: dg.Definitions, instance: dg.DagsterInstance, folder: Path, number: int, minutes: int
 ) -> None:
+    path = folder / "candles" / f"{names(number + 1)[number]}.parquet"
     path.parent.mkdir(exist_ok=True)
-    candles(seed, minutes).write_parquet(path)
-    for job in JOBS:
+    candles(number, minutes).write_parquet(path)
+    for job, key in JOBS.items():
         defs.resolve_job_def(job).execute_in_process(
-            instance=instance, partition_key=partition, run_config=SILENT
+            instance=instance, partition_key=f"{path.stem}|{key}", run_config=SILENT
         )
     path.unlink()  # its rows are in the lake
+    for matrix in (folder / "datasets" / "matrices").glob("*.npy"):
+        matrix.unlink()  # a cache of what is in the lake: 139 MB a symbol
+
+
+def _as_cold(lake: Lake, symbol: str) -> bool:
+    """Whether the newest rows are, to the last bit, what the bars give without anything stored."""
+    keys = {"symbol": symbol, "timeframe": "1m"}
+    stored = lake.read("features", keys)
+    names = [name for name in stored.columns if name != "open_time"]
+    made = compute(lake.read("bars", keys), "1m", names)
+    return made.tail(CHECKED).equals(stored.tail(CHECKED))
 
 
 def _peak() -> int:

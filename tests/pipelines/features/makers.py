@@ -3,15 +3,32 @@
 The aggregates are plausible, not computed from trades: the market tests own that arithmetic.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
-from pipelines.market.schemas import BARS
+from pipelines.features.breadth import BREADTH
+from pipelines.market.schemas import BARS, FUNDING
 from pipelines.market.timeframes import length_of
+from pipelines.market.wallets import FLOW
 
 START = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday
+PRICES = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "price_mean",
+    "weighted_mid_price",
+    "microprice",
+    "mid_start",
+    "mid_end",
+)
+VOLUMES = (
+    *("volume", "bought", "sold", "size_mean", "effective_spread_sum", "effective_spread_amount"),
+    *("flow_imbalance_sum", "level1_size_sum"),
+)
 
 
 def prices(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
@@ -111,3 +128,44 @@ def without_ticks(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         pl.lit("candle").alias("origin"), *(pl.lit(None, BARS[name]).alias(name) for name in names)
     )
+
+
+def tables(bars: pl.DataFrame, timeframe: str, seed: int = 0) -> dict[str, pl.DataFrame]:
+    """What features of other sources read, by the name of compute's argument, over the whole span of the bars.
+
+    Hourly funding from an hour before the first bar, stamped 989 ms late; FLOW of every five minutes, a fifth of them
+    without a fill; BREADTH of every bar.
+    """
+    rng = np.random.default_rng([seed, 7])
+    first, end = bars["open_time"][0], bars["open_time"][-1] + length_of(timeframe)
+    whole = first.replace(minute=0)
+    hours = 2 + (end - whole) // timedelta(hours=1)
+    stamps = [whole + timedelta(hours=k - 1, milliseconds=989) for k in range(hours)]
+    fives = [first + timedelta(minutes=5 * k) for k in range((end - first) // timedelta(minutes=5))]
+    fills = rng.standard_t(2, (2, len(fives))) * 500.0 * (rng.random((2, len(fives))) < 0.8)
+    flow = {"open_time": fives, "flow_top": fills[0], "flow_bottom": fills[1]}
+    return {
+        "funding": pl.DataFrame(
+            {"time": stamps, "rate": rng.normal(0.0, 1e-4, hours), "period_hours": 1.0}, FUNDING
+        ),
+        "flow": pl.DataFrame({**flow, "adv": rng.uniform(100.0, 5000.0, len(fives))}, FLOW),
+        "breadth": pl.DataFrame(
+            {"open_time": bars["open_time"], "breadth": rng.random(bars.height)}, BREADTH
+        ),
+    }
+
+
+def scaled(bars: pl.DataFrame, price: float, volume: float) -> pl.DataFrame:
+    """The same market in another currency and lot size."""
+    return bars.with_columns(
+        *(pl.col(name) * price for name in PRICES),
+        *(pl.col(name) * volume for name in VOLUMES),
+        price_m2=pl.col("price_m2") * price**2,
+        size_m2=pl.col("size_m2") * volume**2,
+    )
+
+
+def scaled_tables(tables: dict[str, pl.DataFrame], price: float, volume: float) -> dict[str, pl.DataFrame]:
+    """The tables beside it: flows and the usual volume are amounts of money, rates and shares have no unit."""
+    money = pl.col("flow_top", "flow_bottom", "adv") * (price * volume)
+    return {**tables, "flow": tables["flow"].with_columns(money)}

@@ -1,7 +1,6 @@
 """Encoded inputs: no currency, no lot size, anchored at the window's last bar."""
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -12,46 +11,23 @@ from pipelines.features import catalogue, compute, feature_set
 from pipelines.features.encoding import tabular, windows
 from pipelines.features.sets import features_named
 from pipelines.market.timeframes import minutes_of
-
-_found = importlib.util.spec_from_file_location("feature_makers", Path(__file__).parent / "makers.py")
-assert _found is not None
-assert _found.loader is not None
-makers = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(makers)
+from tests.pipelines.features import makers
 
 V5 = feature_set("v5").names
-PRICE = [
-    "open",
-    "high",
-    "low",
-    "close",
-    "price_mean",
-    "weighted_mid_price",
-    "microprice",
-    "mid_start",
-    "mid_end",
-]
-VOLUME = ["volume", "bought", "sold", "size_mean", "effective_spread_sum", "effective_spread_amount"]
-VOLUME += ["flow_imbalance_sum", "level1_size_sum"]
-OTHERS = [feature.name for feature in catalogue() if feature.source == "bars" and feature.name not in V5]
+OTHERS = [feature.name for feature in catalogue() if feature.name not in V5]
+scaled = makers.scaled
 
 
-def scaled(bars: pl.DataFrame, price: float, volume: float) -> pl.DataFrame:
-    """The same market in another currency and lot size."""
-    return bars.with_columns(
-        *(pl.col(name) * price for name in PRICE),
-        *(pl.col(name) * volume for name in VOLUME),
-        price_m2=pl.col("price_m2") * price**2,
-        size_m2=pl.col("size_m2") * volume**2,
-    )
+def both_ways(table: pl.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Tabular rows, and windows of 30 bars."""
+    matrix = table.select(names).to_numpy()
+    block = np.lib.stride_tricks.sliding_window_view(matrix, 30, axis=0).transpose(0, 2, 1)
+    return tabular(table, names), windows(block, names)
 
 
 def encoded(bars: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Tabular rows and windows of 30 bars past the warm-up."""
-    table = compute(bars, "1m").slice(300)
-    matrix = table.select(V5).to_numpy()
-    block = np.lib.stride_tricks.sliding_window_view(matrix, 30, axis=0).transpose(0, 2, 1)
-    return tabular(table, V5), windows(block, V5)
+    """All of v5 past the warm-up."""
+    return both_ways(compute(bars, "1m").slice(300), V5)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +41,22 @@ def test_powers_of_two_change_nothing(price: float, volume: float) -> None:
 
 
 @pytest.mark.parametrize(("price", "volume"), [(1024.0, 1.0), (1.0, 1024.0), (1 / 1024, 1 / 1024)])
-@pytest.mark.parametrize(("timeframe", "first"), [("1m", 350), ("1h", 760)])
+@pytest.mark.parametrize(("timeframe", "first"), [("1m", 350), ("5m", 1_062), ("15m", 3_000), ("1h", 760)])
 def test_powers_of_two_change_nothing_in_the_other_sets(
     price: float, volume: float, timeframe: str, first: int
 ) -> None:
-    """At 1 h the thirty days of volatility_regime are known, at 1 m the momentum of minutes."""
+    """meta17 and intraday12 of every source, as rows and in windows; from 15 m on volatility_regime is known too."""
     names = [one.name for one in features_named(OTHERS) if one.exists(minutes_of(timeframe))]
-    names = [name for name in names if (name, timeframe) != ("volatility_regime", "1m")]
+    names = [name for name in names if name != "volatility_regime" or minutes_of(timeframe) >= 15]
     names += [name for name in ("close", "volume_ma") if name not in names]
-    bars = makers.bars(900, timeframe, seed=6)
-    mine, other = (compute(x, timeframe, names).slice(first) for x in (bars, scaled(bars, price, volume)))
-    ours, theirs = tabular(mine, names), tabular(other, names)
-    assert np.isfinite(ours).all()
-    assert (ours == theirs).all(), [names[i] for i in np.unique(np.nonzero(ours != theirs)[-1])]
+    bars = makers.bars(first + 400, timeframe, seed=6)
+    tables = makers.tables(bars, timeframe)
+    mine = compute(bars, timeframe, names, **tables).slice(first)
+    changed = scaled(bars, price, volume), makers.scaled_tables(tables, price, volume)
+    other = compute(changed[0], timeframe, names, **changed[1]).slice(first)
+    for ours, theirs in zip(both_ways(mine, names), both_ways(other, names), strict=True):
+        assert np.isfinite(ours).all()
+        assert (ours == theirs).all(), [names[i] for i in np.unique(np.nonzero(ours != theirs)[-1])]
 
 
 @pytest.mark.parametrize(("price", "volume"), [(1000.0, 1.0), (1.0, 1000.0), (0.001, 1000.0)])

@@ -1,42 +1,25 @@
-"""Laws of every feature: no future, memory as declared, null in warm-up only, finite, in bounds, cited."""
+"""Laws of every feature: no future, memory as declared, null in warm-up only, finite, in bounds, cited.
 
-import importlib.util
-from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
+Here on synthetic bars: every declared feature, with the tables that other sources need. Long series and real ones are
+test_laws_long.py and test_laws_real.py, every single cut is test_causality.py and test_every_cut.py.
+"""
+
+from functools import cache
 
 import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.features import Feature, catalogue, compute, feature_set
-from pipelines.features.declaration import ByClock
-from pipelines.market.timeframes import minutes_of
+from pipelines.features import Feature, catalogue, compute
+from tests.pipelines.features import laws, makers
 
-_found = importlib.util.spec_from_file_location("feature_makers", Path(__file__).parent / "makers.py")
-assert _found is not None
-assert _found.loader is not None
-makers = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(makers)
-
-V5 = feature_set("v5").names
-BAR_FEATURES = [feature for feature in catalogue() if feature.source == "bars"]
-EVERY = [feature.name for feature in BAR_FEATURES]  # all exist at 1 m
+EVERY = [feature.name for feature in laws.existing("1m")]
+SOURCES = ("bars", "funding", "cohorts", "breadth")
 ROWS, GAPS = 700, (200, 203, 640)
-TIMEFRAMES = ["1m", "15m", "1h"]
-
-
-def existing(timeframe: str) -> list[Feature]:
-    return [feature for feature in BAR_FEATURES if feature.exists(minutes_of(timeframe))]
-
-
-def needed(feature: Feature, opens: pl.Series, timeframe: str) -> np.ndarray:
-    """Bars, including t, that each bar needs."""
-    minutes = minutes_of(timeframe)
-    if not isinstance(feature.lookback, ByClock):
-        return np.full(len(opens), feature.bars(minutes))
-    of_day = opens.dt.hour().cast(pl.Int64) * 60 + opens.dt.minute()
-    return feature.lookback.needed(of_day.to_numpy() // minutes, minutes)
+TIMEFRAMES = ["1m", "5m", "15m", "1h"]
+CUTS = sorted(
+    {*range(0, 80, 5), *range(195, 210), *range(230, 640, 40), *range(276, 280), *range(636, 700, 4), 698}
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,94 +33,58 @@ def whole(bars: pl.DataFrame) -> pl.DataFrame:
     return compute(bars, "1m", EVERY)
 
 
-def _times(factor: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    numbers = pl.selectors.numeric()
-    return lambda rest: rest.with_columns((numbers * factor).cast(pl.Float64))
+def names_of(timeframe: str) -> list[str]:
+    return [one.name for one in laws.existing(timeframe, SOURCES)]
 
 
-def _dropped_ticks(rest: pl.DataFrame) -> pl.DataFrame:
-    return makers.without_ticks(rest)
+def rows_for(timeframe: str, more: int) -> int:
+    """So many rows more than the longest lookback: thirty days and one for volatility_regime."""
+    return laws.longest(laws.existing(timeframe, SOURCES), timeframe) + more
 
 
-def _other_market(rest: pl.DataFrame) -> pl.DataFrame:
-    other = makers.bars(max(rest.height, 3), seed=99).head(rest.height)
-    return other.with_columns(rest.get_column("open_time"))
+@cache
+def with_gaps(timeframe: str) -> pl.DataFrame:
+    """Every feature over runs of 200, 3, 437 and, after them, as many bars as the longest lookback needs."""
+    bars = makers.bars(rows_for(timeframe, 900), timeframe, gaps=GAPS)
+    return compute(bars, timeframe, names_of(timeframe), **makers.tables(bars, timeframe))
 
 
-PERTURBATIONS = {
-    "cut off": lambda rest: rest.clear(),
-    "times 1e6": _times(1e6),
-    "times 1e-6": _times(1e-6),
-    "another market": _other_market,
-    "ticks lost": _dropped_ticks,
-    "reversed": lambda rest: rest.select(pl.exclude("open_time").reverse(), "open_time").select(rest.columns),
-    "after a gap": lambda rest: rest.with_columns(pl.col("open_time") + timedelta(days=1)),
-}
-CUTS = sorted(
-    {*range(0, 80, 5), *range(195, 210), *range(230, 640, 40), *range(276, 280), *range(636, 700, 4), 698}
-)
+@pytest.mark.parametrize("way", laws.WAYS)
+def test_past_never_changes(bars: pl.DataFrame, whole: pl.DataFrame, way: str) -> None:
+    assert laws.past_changes(bars, "1m", whole, [(cut, way) for cut in CUTS]) == []
 
 
-@pytest.mark.parametrize("how", PERTURBATIONS)
-def test_past_never_changes(bars: pl.DataFrame, whole: pl.DataFrame, how: str) -> None:
-    for cut in CUTS:
-        past, rest = bars.head(cut + 1), bars.slice(cut + 1)
-        changed = pl.concat([past, PERTURBATIONS[how](rest).cast(dict(bars.schema))])
-        got = compute(changed, "1m", EVERY).head(cut + 1)
-        assert got.equals(whole.head(cut + 1)), f"{how} after row {cut} changes the past"
-
-
-@pytest.mark.parametrize(
-    ("feature", "timeframe"),
-    [pytest.param(f, t, id=f"{f.name}-{t}") for t in TIMEFRAMES for f in existing(t)],
-)
-def test_memory_is_the_lookback(feature: Feature, timeframe: str) -> None:
-    """Started later, it says the same as soon as it says anything."""
-    bars = makers.bars(900, timeframe, seed=3)
-    full = compute(bars, timeframe, [feature.name]).get_column(feature.name)
-    for start in (1, 130, 320, 470):
-        late = bars.slice(start)
-        known = np.arange(late.height) >= needed(feature, late.get_column("open_time"), timeframe) - 1
-        ours = compute(late, timeframe, [feature.name]).get_column(feature.name).to_numpy()[known]
-        theirs = full.slice(start).to_numpy()[known]
-        close = late.get_column("close").to_numpy()[known]
-        assert not np.isnan(ours).any()
-        far = np.abs(ours - theirs) > 1e-9 * feature.scale(theirs, close)
-        assert not far.any(), f"{feature.name} remembers beyond {feature.bars(minutes_of(timeframe))} bars"
+@pytest.mark.parametrize("timeframe", [*TIMEFRAMES, "12h", "1d"])
+def test_memory_is_the_lookback(timeframe: str) -> None:
+    """Started later, each says the same as soon as it says anything, and it says something."""
+    bars = makers.bars(rows_for(timeframe, 600), timeframe, seed=3)
+    tables = makers.tables(bars, timeframe)
+    full = compute(bars, timeframe, names_of(timeframe), **tables)
+    assert laws.remembers_more(bars, timeframe, full, (1, 130, 320, 470), tables) == []
 
 
 def test_values_restart_after_a_gap(bars: pl.DataFrame, whole: pl.DataFrame) -> None:
     """Each run of bars gives what it would give alone, to the last bit."""
     for start, stop in zip((0, *GAPS), (*GAPS, ROWS), strict=True):
-        assert compute(bars.slice(start, stop - start), "1m", EVERY).equals(whole.slice(start, stop - start))
+        alone = compute(bars.slice(start, stop - start), "1m", EVERY)
+        assert laws.other_bits(alone, whole.slice(start, stop - start)) == []
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAMES)
 def test_null_in_the_warm_up_of_each_run_and_nowhere_else(timeframe: str) -> None:
-    features = existing(timeframe)
-    table = compute(makers.bars(ROWS, timeframe, gaps=GAPS), timeframe, [one.name for one in features])
-    age = np.arange(ROWS) - np.maximum.accumulate(
-        np.where(np.isin(np.arange(ROWS), GAPS), np.arange(ROWS), 0)
-    )
-    for feature in features:
-        warm = age < needed(feature, table.get_column("open_time"), timeframe) - 1
-        assert (table.get_column(feature.name).is_null().to_numpy() == warm).all(), feature.name
+    table = with_gaps(timeframe)
+    assert laws.nulls_elsewhere(table, timeframe) == []
+    known = table.select(pl.exclude("open_time").is_not_null().any()).row(0, named=True)
+    assert all(known.values()), "every feature becomes known somewhere, or nothing was tested"
 
 
 @pytest.mark.parametrize("timeframe", [*TIMEFRAMES, "12h", "1d"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_finite_and_within_bounds(timeframe: str, seed: int) -> None:
-    features = existing(timeframe)
-    rows = max(2_000, max(one.bars(minutes_of(timeframe)) for one in features) + 500)
-    names = [one.name for one in features]
-    table = compute(makers.bars(rows, timeframe, seed=seed), timeframe, names)
-    for feature in features:
-        values = table.get_column(feature.name).drop_nulls().to_numpy()
-        assert np.isfinite(values).all(), feature.name
-        assert values.min() >= feature.bounds[0], feature.name
-        assert values.max() <= feature.bounds[1], feature.name
-        if feature.flag and minutes_of(timeframe) <= 60:
-            assert np.isin(values, (0.0, 1.0)).all(), feature.name
+    bars = makers.bars(rows_for(timeframe, 1_000), timeframe, seed=seed)
+    table = compute(bars, timeframe, names_of(timeframe), **makers.tables(bars, timeframe, seed))
+    assert laws.out_of_bounds(table, timeframe) == []
+    assert table.select(pl.exclude("open_time").is_not_null().any()).row(0) == (True,) * (table.width - 1)
 
 
 def test_extreme_bars_stay_within_bounds() -> None:
@@ -147,10 +94,7 @@ def test_extreme_bars_stay_within_bounds() -> None:
     price = pl.Series(np.where(np.arange(400) % 37 == 36, up, 100.0))
     volume = pl.Series(np.where(np.arange(400) % 29 == 28, 1e12, 0.0))
     prices = dict.fromkeys(("open", "high", "low", "close"), price)
-    table = compute(bars.with_columns(volume=volume, **prices), "1m", EVERY)
-    for feature in BAR_FEATURES:
-        values = table.get_column(feature.name).drop_nulls().to_numpy()
-        assert ((values >= feature.bounds[0]) & (values <= feature.bounds[1])).all(), feature.name
+    assert laws.out_of_bounds(compute(bars.with_columns(volume=volume, **prices), "1m", EVERY), "1m") == []
 
 
 @pytest.mark.parametrize("feature", catalogue(), ids=lambda f: f.name)
@@ -165,9 +109,27 @@ def test_result_does_not_depend_on_blocks_or_threads(monkeypatch: pytest.MonkeyP
     whole = compute(bars, "1m", EVERY)
     for block in (64, 1_000, 2_999):
         monkeypatch.setattr("pipelines.features.engine._BLOCK", block)
-        assert compute(bars, "1m", EVERY).equals(whole)
+        assert laws.other_bits(compute(bars, "1m", EVERY), whole) == []
 
 
 def test_one_feature_alone_is_the_same_column(bars: pl.DataFrame, whole: pl.DataFrame) -> None:
-    for name in V5:
-        assert compute(bars, "1m", [name]).get_column(name).equals(whole.get_column(name)), name
+    for name in EVERY:
+        assert laws.other_bits(compute(bars, "1m", [name]), whole.select("open_time", name)) == [], name
+
+
+# --- the laws themselves notice
+
+
+def test_a_law_that_is_broken_is_named(bars: pl.DataFrame, whole: pl.DataFrame) -> None:
+    """One value unknown, one known too early, one beyond its bounds, one bit of the past: each is seen."""
+    assert laws.nulls_elsewhere(whole.with_columns(sma_7=pl.col("sma_14")), "1m") == ["sma_7"]
+    assert laws.nulls_elsewhere(whole.with_columns(atr=pl.col("close")), "1m") == ["atr"]
+    assert laws.out_of_bounds(whole.with_columns(rsi_14=pl.col("rsi_14") * 2.1), "1m") == ["rsi_14"]
+    assert laws.out_of_bounds(whole.with_columns(macd=pl.col("macd") / 0.0), "1m") == ["macd"]
+    assert laws.remembers_more(bars.head(200), "1m", whole.head(200), [1])[:1] == ["depth_proxy"]
+    shown = whole.with_columns(sma_50=pl.col("sma_50") * (1 + 1e-8))
+    assert "sma_50" in laws.remembers_more(bars, "1m", shown, [1])
+    last_bit = pl.Series(np.nextafter(whole["close"].to_numpy(), 0.0))
+    assert laws.past_changes(bars, "1m", whole.with_columns(close=last_bit), [(100, "cut off")]) == [
+        "cut off after row 100 changes the past of close"
+    ]

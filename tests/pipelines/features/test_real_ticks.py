@@ -1,68 +1,104 @@
-"""Real trades without a book: the columns that trades alone can give are finite on every complete minute.
+"""Real ticks: features 34–53 are finite on every minute that the recordings hold completely, causal and without a unit.
 
 FEATURES.md, "What the real files can and cannot show". Complete: the feature's window lies in the recording. Ids go on
-by one in both files, so a minute without a trade is a minute in which nobody traded.
+by one in both files of trades alone, so a minute without a trade is a minute in which nobody traded.
 """
 
 import gzip
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.features import compute
+from pipelines.features import compute, feature_set
+from pipelines.features.encoding import tabular
 from pipelines.features.sets import features_named
-from pipelines.market.bars import one_minute
-from pipelines.market.minute_bars import Hearing, heard_minutes
-from pipelines.market.native.trade_archives import parse_freqtrade_trades
 from pipelines.market.parsing import parse_trades
-from pipelines.market.schemas import CANDLES, ORDER_BOOK, TRADES
-from pipelines.market.trade_ids import RUNNING
+from pipelines.market.schemas import TRADES
+from tests.pipelines.features import laws, real_bars
 
 pytestmark = pytest.mark.real
-NAMES = ("large_trade_ratio", "tick_volatility_5m", "jump_indicator", "vwap_distance")  # 47, 49, 51, 52
-WINDOW = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
-DAY = timedelta(days=1)
+V5 = feature_set("v5").names
+OF_ONE_BAR = [*V5[33:34], *V5[35:46], "tick_volatility", "realized_volatility", "arrival_price_impact"]
+"""34, 36–46, 48, 50, 53."""
+OF_TRADES = [*V5[41:50], "jump_indicator", "vwap_distance", "volume_imbalance"]  # 42–52
+MINUTE = timedelta(minutes=1)
+WHOLE = datetime(2024, 7, 18, 23, 58, tzinfo=UTC)
+"""The first of seven complete minutes."""
 
 
-def bars_of(trades: pl.DataFrame) -> pl.DataFrame:
-    """One-minute BARS of all days of the trades."""
-    no_book = pl.DataFrame(schema=ORDER_BOOK)
-    first, last = trades["time"].min(), trades["time"].max()
-    assert isinstance(first, datetime)
-    assert isinstance(last, datetime)
-    days = [first.date() + DAY * k for k in range((last.date() - first.date()).days + 1)]
-    minutes = [
-        heard_minutes(trades, no_book, day, Hearing(RUNNING), check_local_time=False)[0] for day in days
-    ]
-    return one_minute(pl.concat(minutes), pl.DataFrame(schema=CANDLES))
+def inside(table: pl.DataFrame, name: str) -> pl.Series:
+    """The feature on the seven complete minutes."""
+    return table.filter(pl.col("open_time").is_between(WHOLE, WHOLE + 6 * MINUTE))[name]
 
 
-def check(bars: pl.DataFrame, fewest: int) -> None:
-    whole = (bars["open_time"][-1] - bars["open_time"][0]) // timedelta(minutes=1) + 1
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
+def test_features_of_one_bar_on_seven_minutes_with_a_book(real_data: Path, symbol: str) -> None:
+    table = compute(real_bars.tick_bars(*real_bars.recorded_ticks(real_data, symbol)), "1m")
+    assert len(OF_ONE_BAR) == 15
+    for name in OF_ONE_BAR:
+        values = inside(table, name)
+        assert values.len() == 7
+        assert values.is_finite().fill_null(value=False).all(), name
+        assert values.n_unique() > 1, name
+    fifth_on = inside(table, "tick_volatility_5m").slice(4)
+    assert fifth_on.is_finite().fill_null(value=False).all()
+    assert laws.out_of_bounds(table, "1m") == []
+
+
+def test_ticks_after_a_minute_never_change_it(real_data: Path) -> None:
+    """Cut at the close of every minute: from the raw trades and snapshots on, to the last bit."""
+    trades, book = real_bars.recorded_ticks(real_data, "ETHUSDT")
+    whole = compute(real_bars.tick_bars(trades, book), "1m")
+    for minutes in range(1, 8):
+        close = WHOLE + minutes * MINUTE
+        before = [frame.filter(pl.col("time") < close) for frame in (trades, book)]
+        got = compute(real_bars.tick_bars(*before), "1m")
+        assert got["open_time"][-1] == close - MINUTE
+        assert laws.other_bits(got, whole.head(got.height)) == []
+
+
+def test_raw_prices_and_amounts_times_1024_change_no_encoded_input(real_data: Path) -> None:
+    trades, book = real_bars.recorded_ticks(real_data, "BTCUSDT")
+    whole = compute(real_bars.tick_bars(trades, book), "1m")
+    for price, amount in ((1024.0, 1.0), (1.0, 1024.0), (1024.0, 1024.0)):
+        times = [pl.selectors.contains("price") * price, pl.selectors.contains("amount") * amount]
+        other = compute(real_bars.tick_bars(trades.with_columns(times), book.with_columns(times)), "1m")
+        names = [name for name in OF_ONE_BAR if name not in ("trade_size_mean", "trade_size_std")]
+        names += ["trade_size_mean", "trade_size_std", "close", "open", "high", "low"]
+        ours, theirs = (tabular(table, names)[1:8] for table in (whole, other))
+        assert np.isfinite(ours).all()
+        assert np.array_equal(ours, theirs)
+
+
+def check_trades(bars: pl.DataFrame, fewest: int) -> None:
+    whole = (bars["open_time"][-1] - bars["open_time"][0]) // MINUTE + 1
     assert bars.height == whole, "no minute between the first trade and the last is unknown"
-    table = compute(bars, "1m", NAMES)
-    for feature in features_named(NAMES):
+    table = compute(bars, "1m", OF_TRADES)
+    for feature in features_named(OF_TRADES):
         values = table[feature.name]
         complete = values.slice(feature.bars(1))  # the recording's first minute is no complete one
         assert complete.null_count() == 0, feature.name
-        assert complete.is_finite().all(), feature.name
         assert complete.len() >= fewest
+    assert laws.nulls_elsewhere(table, "1m") == []
+    assert laws.out_of_bounds(table, "1m") == []
 
 
 def test_125_minutes_of_binance_futures(real_data: Path) -> None:
     path = real_data / "tardis_original/binance-futures_trades_2020-02-22_BTCUSDT.csv.gz"
-    trades = parse_trades(gzip.decompress(path.read_bytes()), path.name, WINDOW).rows.select(list(TRADES))
+    parsed = parse_trades(gzip.decompress(path.read_bytes()), path.name, real_bars.EVER)
+    trades = parsed.rows.select(list(TRADES))
     assert trades["time"][0].date() == date(2020, 2, 22)
-    check(bars_of(trades), 60)
+    check_trades(real_bars.trade_bars(trades), 60)
 
 
 def test_two_and_a_half_days_of_xrp_eth(real_data: Path) -> None:
-    path = real_data / "trades/binance_spot_XRPETH_trades.json.gz"
-    trades = parse_freqtrade_trades(gzip.decompress(path.read_bytes()), path.name, WINDOW).rows
-    bars = bars_of(trades.select(list(TRADES)))
+    bars = real_bars.trade_bars(real_bars.xrp_eth_trades(real_data))
     quiet = bars.filter(pl.col("origin") == "verified-empty")
     assert quiet.height > 500, "most of its nights are quiet"
     assert quiet["volume"].max() == 0.0
-    check(bars, 3000)
+    check_trades(bars, 3000)
+    known = compute(bars, "1m", OF_TRADES)
+    assert laws.remembers_more(bars, "1m", known, (1, 777, 2_000)) == []
