@@ -9,8 +9,8 @@ import dagster as dg
 import polars as pl
 
 from assets.automation import when_inputs_are_judged
+from assets.dataset_rows import cutoff
 from assets.describe import OWNERS, written
-from assets.models import cutoff
 from assets.partitions import Partitions, dimensions
 from assets.pinned import Pinned, pinned
 from assets.tables import KINDS

@@ -4,8 +4,7 @@ Too little data is a result, not an accident: the candidate is then a refusal wi
 scorecard repeats.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import numpy as np
@@ -13,18 +12,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assets.data_quality import require_trainable
+from assets.dataset_rows import cutoff, require_as_stated
 from assets.describe import OWNERS
 from assets.keeping import Shelf, keep
 from assets.partitions import Partitions, dimensions
 from assets.pinned import common_hash, pinned, tables_of
 from pipelines.errors import NotEnoughEvidence, UnknownName
 from pipelines.features import FeatureSet, best_set, feature_set
-from pipelines.market.timeframes import length_of
 from pipelines.models.candidate import Candidate
-from pipelines.sequences.specs import spec
+from pipelines.sequences.specs import SequenceSpec, spec
 from pipelines.settings import Settings
 from resources.clock import Clock
-from resources.datasets import Dataset, Datasets
+from resources.datasets import Dataset, Datasets, require_horizon
 from resources.fingerprint import fingerprint
 from resources.lake import Lake
 from resources.progress import Progress
@@ -119,13 +118,16 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         from pipelines.models.timing import fit_timing
 
-        window = spec(context.partition_key)
+        window = spec(context.partition_key, settings.training.horizons)
 
         def fit() -> Candidate:
-            stored = stored_datasets(datasets, context.partition_key, settings)
+            stored = stored_datasets(datasets, window, settings)
             for symbol in stored:
                 require_trainable(lake, settings, symbol, window.timeframe)
             tables = {symbol: tables_of(lake, symbol, dataset) for symbol, dataset in stored.items()}
+            for symbol, dataset in stored.items():
+                rows = lake.read("sequences", {"symbol": symbol, "window": window.name})
+                require_as_stated(symbol, dataset, rows, tables[symbol], window, settings)
             inputs = {symbol: (one.features, one.bars) for symbol, one in tables.items()}
             chosen = common_set(inputs)
             return fit_timing(
@@ -145,25 +147,30 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
     return timing
 
 
-def cutoff(features: pl.DataFrame, timeframe: str, settings: Settings) -> datetime:
-    """End of what training may know of this symbol: the hold-out before its own last bar.
+def stored_datasets(datasets: Datasets, window: SequenceSpec, settings: Settings) -> dict[str, Dataset]:
+    """The dataset of every symbol whose sequences of this window were materialised, in symbol order.
 
-    Histories end at different times, so one moment for all would train on the hold-out of those that end early.
+    Raises NotEnoughEvidence with every refusal when there is none, BadData for one of another horizon.
     """
-    last: datetime = features["open_time"][-1]
-    return last + length_of(timeframe) - timedelta(days=settings.training.holdout_days)
-
-
-def stored_datasets(datasets: Datasets, window: str, settings: Settings) -> dict[str, Dataset]:
-    """The dataset of every symbol whose sequences of this window were materialised, in symbol order."""
-    symbols = sorted(s.symbol for s in settings.universe.symbols)
-    found = {symbol: datasets.open(symbol, window) for symbol in symbols if datasets.exists(symbol, window)}
+    symbols, name = sorted(s.symbol for s in settings.universe.symbols), window.name
+    found = {symbol: datasets.open(symbol, name) for symbol in symbols if datasets.exists(symbol, name)}
     if not found:
-        raise NotEnoughEvidence(
+        raise NotEnoughEvidence(_no_dataset(name, [datasets.refusal(symbol, name) for symbol in symbols]))
+    for symbol, dataset in found.items():
+        require_horizon(symbol, dataset, window)
+    return found
+
+
+def _no_dataset(window: str, refusals: Sequence[str | None]) -> str:
+    """Why nothing can be trained: the first refusal with its counts and how many more, or that none was made."""
+    said = [one.removeprefix("not enough evidence: ") for one in refusals if one]
+    if not said:
+        return (
             f"not enough evidence: n_eff 0 of 30 in test and 0 of 100 in training: no symbol has {window} sequences; "
             "materialize `sequences` or bring more history."
         )
-    return found
+    others = f" (and {len(said) - 1} more symbols likewise)" if said[1:] else ""
+    return f"not enough evidence: every {window} dataset was refused{others}: {said[0]}"
 
 
 def mapped(stored: Mapping[str, Dataset], chosen: FeatureSet) -> dict[str, NDArray[np.float32]] | None:

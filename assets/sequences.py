@@ -1,19 +1,22 @@
-"""Sequence datasets as an asset: an index into the features table, and the memory-mapped matrix it points into."""
+"""Sequence datasets as an asset: an index into the features table, and the memory-mapped matrix it points into.
+
+The rule of its rows is dataset_rows.py. A dataset that leaves too few independent labels to train or to judge is
+refused with both counts, and an older one of the same symbol and window is then not there any more.
+"""
 
 import dagster as dg
 
 from assets.automation import when_inputs_change
 from assets.data_quality import require_trainable
+from assets.dataset_rows import rows_of
 from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.pinned import pinned
 from pipelines.errors import NotEnoughEvidence
 from pipelines.features import best_set
-from pipelines.sequences.index import index
-from pipelines.sequences.labels import labels
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
-from pipelines.sequences.specs import SequenceSpec, spec
+from pipelines.sequences.specs import spec
 from pipelines.settings import Settings
 from resources.datasets import Datasets
 from resources.lake import Lake
@@ -21,7 +24,7 @@ from resources.lake import Lake
 KINDS = {"numpy", "deltalake"}
 SINGLE = {"sequences_lstm60": "lstm60", "sequences_transformer100": "transformer100"}
 """Assets of one window each, by symbol: what the per-coin LSTM and the multi-coin transformer are trained on."""
-STORED_AS = "Valid window ends with labels, information intervals and uniqueness; no window is stored."
+STORED_AS = "Valid window ends with labels, information intervals, uniqueness and fold; no window is stored."
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -54,7 +57,7 @@ def _sequences(p: Partitions) -> dg.AssetsDefinition:
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult:
         keys = dimensions(context.partition_key)
-        return made(lake, datasets, settings, keys["symbol"], spec(keys["window"]))
+        return made(lake, datasets, settings, keys["symbol"], keys["window"])
 
     return sequences
 
@@ -77,27 +80,30 @@ def _single(p: Partitions, name: str, window: str) -> dg.AssetsDefinition:
         datasets: dg.ResourceParam[Datasets],
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult:
-        return made(lake, datasets, settings, context.partition_key, chosen)
+        return made(lake, datasets, settings, context.partition_key, window)
 
     return single
 
 
-def made(
-    lake: Lake, datasets: Datasets, settings: Settings, symbol: str, window: SequenceSpec
-) -> dg.MaterializeResult:
-    """Index, matrix and manifest of one symbol and window, stored and described."""
+def made(lake: Lake, datasets: Datasets, settings: Settings, symbol: str, name: str) -> dg.MaterializeResult:
+    """Index, matrix and manifest of one symbol and window, stored and described.
+
+    Raises NotEnoughEvidence with the independent labels in training and test; the refusal takes the dataset's place.
+    """
+    window = spec(name, settings.training.horizons)
     keys = {"symbol": symbol, "window": window.name}
     require_trainable(lake, settings, symbol, window.timeframe)
     tables = pinned(lake, {"symbol": symbol, "timeframe": window.timeframe})
-    features, bars = tables.features, tables.bars
+    features = tables.features
     chosen = best_set(features)
-    found = index(features, labels(bars, window.timeframe, window.horizon), window, chosen.names)
-    if found.is_empty():
-        raise NotEnoughEvidence(
-            f"not enough evidence: {symbol}|{window.name} has {features.height} bars and no window of "
-            f"{window.bars} complete bars with a label {window.horizon} bars ahead, expected at least one; "
-            "bring more history or a shorter window."
-        )
+    try:
+        folded = rows_of(symbol, tables, window, settings)
+    except NotEnoughEvidence as refusal:
+        datasets.refuse(symbol, window.name, str(refusal))
+        if lake.exists("sequences", keys):
+            lake.replace("sequences", lake.read("sequences", keys).head(0), keys)
+        raise
+    found = folded.rows
     values = matrix(features, chosen.names)
     manifest = describe(
         {symbol: found}, {symbol: features.height}, window, window.horizon, chosen,
@@ -112,5 +118,10 @@ def made(
         expanded_bytes=manifest.expanded_bytes,
         class_shares=dg.MetadataValue.json(manifest.class_shares),
         features=chosen.name,
+        horizon=window.horizon,
+        horizons=window.profile,
+        folds=dg.MetadataValue.json(manifest.folds),
         independent_labels=found.height // (window.horizon + 1),
+        independent_training=folded.training,
+        independent_test=folded.test,
     )

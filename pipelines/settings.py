@@ -154,6 +154,7 @@ class Training(_Frozen):
     """What every training run obeys."""
 
     holdout_days: int = Field(ge=0)  # the last days of the universe belong to no fit and no fold
+    horizons: Literal["default", "guide"] = "default"  # whose horizons the sequences and `timing` have
     trees: TreesConfig
     timing: TimingConfig
 

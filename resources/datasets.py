@@ -4,17 +4,18 @@ The windows' index is a lake table; what is here says which features it was cut 
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import BadData, MissingData
+from pipelines.errors import BadData, MissingData, NotEnoughEvidence
 from pipelines.market.symbols import check_symbol
 from pipelines.sequences.manifest import Manifest
 from pipelines.sequences.matrix import open_npy, write_npy
-from pipelines.sequences.specs import spec
+from pipelines.sequences.specs import SequenceSpec, spec
 from resources.lake import Receipt
 from resources.registry import durable
 
@@ -60,15 +61,27 @@ class Datasets:
         durable.replace(target, json.dumps(record, sort_keys=True, indent=1).encode())
         return path
 
+    def refuse(self, symbol: str, window: str, why: str) -> None:
+        """Put a refusal in the place of the dataset: an older one is not trained on where a newer one may not be."""
+        target = self._manifest_path(symbol, window)
+        durable.make_folder(target.parent)
+        durable.replace(target, json.dumps({"refused": why}).encode())
+
     def exists(self, symbol: str, window: str) -> bool:
-        """Whether a dataset of this symbol and window was ever stored."""
-        return self._manifest_path(symbol, window).exists()
+        """Whether there is a dataset of this symbol and window; one that was refused is not."""
+        return self._manifest_path(symbol, window).exists() and self.refusal(symbol, window) is None
+
+    def refusal(self, symbol: str, window: str) -> str | None:
+        """Why the newest dataset was refused, or None."""
+        path = self._manifest_path(symbol, window)
+        said: str | None = json.loads(durable.read(path)).get("refused") if path.exists() else None
+        return said
 
     def open(self, symbol: str, window: str) -> Dataset:
         """The newest dataset, its matrix mapped and not read.
 
-        Raises MissingData when it was never built, BadData when the manifest and the matrix disagree or the
-        manifest does not name its features and bars.
+        Raises MissingData when it was never built, NotEnoughEvidence when it was refused, BadData when the manifest
+        and the matrix disagree or the manifest lacks a fact.
         """
         path = self._manifest_path(symbol, window)
         if not path.exists():
@@ -76,17 +89,45 @@ class Datasets:
                 f"no {window} dataset of {symbol}: expected {path}; materialize `sequences` first."
             )
         record = json.loads(durable.read(path))
+        if "refused" in record:
+            raise NotEnoughEvidence(record["refused"])
         if missing := [name for name in PINNED if name not in record]:
             raise BadData(f"{path} must name {', '.join(PINNED)}, found no {missing[0]}; build it again.")
-        fields = record["manifest"] | {name: tuple(record["manifest"][name]) for name in ("symbols", "shape")}
-        manifest = Manifest(**fields)
+        manifest = _manifest(record["manifest"], path)
         matrix = open_npy(self.root / "matrices" / f"{record['matrix']}.npy")
+        what = f"{window} dataset of {symbol}"
         if matrix.nbytes != manifest.matrix_bytes:
             raise BadData(
-                f"{window} dataset of {symbol} must hold {manifest.matrix_bytes} bytes, found {matrix.nbytes}; "
-                "build it again."
+                f"{what} must hold {manifest.matrix_bytes} bytes, found {matrix.nbytes}; build it again."
+            )
+        if manifest.matrix_sha256 != {symbol: record["matrix"]}:
+            raise BadData(
+                f"{what} must have the matrix {manifest.matrix_sha256.get(symbol)} as its manifest says, found "
+                f"{record['matrix']}; build it again."
             )
         return Dataset(manifest, matrix, **{name: record[name] for name in PINNED})
 
     def _manifest_path(self, symbol: str, window: str) -> Path:
         return self.root / "manifests" / f"{check_symbol(symbol)}.{spec(window).name}.json"
+
+
+def require_horizon(symbol: str, dataset: Dataset, asked: SequenceSpec) -> None:
+    """Refuse a dataset whose labels look otherwise far ahead than the settings ask; raises BadData with both."""
+    stated = dataset.manifest
+    if stated.horizon != asked.horizon:
+        raise BadData(
+            f"{asked.name} dataset of {symbol} was made for a horizon of {stated.horizon} bars (profile "
+            f"{stated.profile}), expected {asked.horizon} bars (training.horizons = {asked.profile!r}); materialize "
+            "`sequences` again or set training.horizons back."
+        )
+
+
+def _manifest(stored: dict[str, Any], path: Path) -> Manifest:
+    """The manifest of a stored record; raises BadData when its facts are not those that a manifest has."""
+    known = {field.name for field in fields(Manifest)}
+    if known != set(stored):
+        raise BadData(
+            f"{path} must state {', '.join(sorted(known))}, found {', '.join(sorted(known ^ set(stored)))} missing or "
+            "unknown; materialize `sequences` again."
+        )
+    return Manifest(**stored | {name: tuple(stored[name]) for name in ("symbols", "shape")})

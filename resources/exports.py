@@ -21,10 +21,10 @@ from pipelines.errors import BadData, BadSettings, MissingData
 from pipelines.features import feature_set
 from pipelines.features.encoding import windows as encoded
 from pipelines.features.sets import FeatureSet
-from pipelines.sequences.manifest import Manifest, check_export, describe
+from pipelines.sequences.manifest import Manifest, check_export, describe, require_same
 from pipelines.sequences.specs import spec
 from pipelines.sequences.windows import Windows
-from resources.datasets import Dataset
+from resources.datasets import Dataset, require_horizon
 
 BATCH = 256
 """Windows that are encoded at a time."""
@@ -58,22 +58,31 @@ class Export:
         )
 
 
-def prepare(window: str, datasets: Mapping[str, Dataset], indexes: Mapping[str, pl.DataFrame]) -> Export:
-    """The export of these symbols' datasets and rows of the `sequences` table.
+def prepare(
+    window: str,
+    datasets: Mapping[str, Dataset],
+    indexes: Mapping[str, pl.DataFrame],
+    profile: str = "default",
+) -> Export:
+    """The export of these symbols' datasets and rows of the `sequences` table, with the horizons of `profile`.
 
-    Raises MissingData for no symbol, BadData when they were made with different features or horizons.
+    Raises MissingData for no symbol, BadData when they were made with different features or another horizon, or
+    when a manifest does not describe its rows.
     """
     if not datasets:
         raise MissingData(
             f"no dataset of {window} is there: expected one or more; materialize `sequences` first."
         )
-    made = {(dataset.manifest.features_sha256, dataset.manifest.horizon) for dataset in datasets.values()}
+    asked = spec(window, profile)
+    for symbol, dataset in datasets.items():
+        require_horizon(symbol, dataset, asked)
+    made = {dataset.manifest.features_sha256 for dataset in datasets.values()}
     if len(made) > 1:
         raise BadData(
-            f"datasets of {window} were made with {len(made)} different feature sets or horizons "
+            f"datasets of {window} were made with {len(made)} different feature sets "
             f"({', '.join(sorted(datasets))}): expected one; export the symbols that share one by themselves."
         )
-    (sha256, horizon), *_ = made
+    (sha256,) = made
     chosen = next((found for found in map(feature_set, SETS) if found.sha256 == sha256), None)
     if chosen is None:
         raise BadData(
@@ -81,7 +90,17 @@ def prepare(window: str, datasets: Mapping[str, Dataset], indexes: Mapping[str, 
         )
     rows = {symbol: dataset.matrix.shape[0] for symbol, dataset in datasets.items()}
     hashes = {symbol: dataset.manifest.matrix_sha256[symbol] for symbol, dataset in datasets.items()}
-    whole = describe(dict(indexes), rows, spec(window), horizon, chosen, hashes)
+    for symbol, dataset in datasets.items():
+        own = describe(
+            {symbol: indexes[symbol]},
+            {symbol: rows[symbol]},
+            asked,
+            asked.horizon,
+            chosen,
+            {symbol: hashes[symbol]},
+        )
+        require_same(dataset.manifest, own, f"{window} dataset of {symbol}")
+    whole = describe(dict(indexes), rows, asked, asked.horizon, chosen, hashes)
     return Export(window, chosen, dict(sorted(datasets.items())), dict(indexes), whole)
 
 
@@ -107,6 +126,7 @@ def write(export: Export, folder: Path, tell: Callable[[str, float], None]) -> P
                 "log_return": torch.from_numpy(rows["y"].to_numpy().copy()),
                 "uniqueness": torch.from_numpy(rows["uniqueness"].to_numpy().copy()),
                 "open_time_us": torch.from_numpy(rows["open_time"].to_physical().to_numpy().copy()),
+                "fold": rows["fold"].to_list(),
                 "symbols": [s for s in export.datasets for _ in range(export.indexes[s].height)],
                 "features": list(export.features.names),
                 "manifest": json.dumps(asdict(export.manifest), default=_text),

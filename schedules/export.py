@@ -16,11 +16,12 @@ from resources.progress import TerminalProgress
 
 def export_of(settings: Settings, window: str, root: Path) -> Export:
     """The export of every symbol that has a dataset of this window; raises UnknownName, MissingData or BadData."""
-    spec(window)
+    profile = settings.training.horizons
+    spec(window, profile)
     datasets, lake = Datasets(root / settings.paths.datasets), Lake(root / settings.paths.lake)
     symbols = [s.symbol for s in settings.universe.symbols if datasets.exists(s.symbol, window)]
     indexes = {symbol: lake.read("sequences", {"symbol": symbol, "window": window}) for symbol in symbols}
-    return prepare(window, {symbol: datasets.open(symbol, window) for symbol in symbols}, indexes)
+    return prepare(window, {symbol: datasets.open(symbol, window) for symbol in symbols}, indexes, profile)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -63,7 +63,7 @@ def build(architecture: dict[str, Any], prior: tuple[float, ...], seed: int) -> 
 
 def to_bytes(network: PatchTransformer) -> bytes:
     """The weights as safetensors bytes."""
-    return bytes(save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
+    return bytes(save({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}))
 
 
 def from_bytes(content: bytes, architecture: dict[str, Any]) -> PatchTransformer:
@@ -104,22 +104,23 @@ class Trainer:
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimiser, learning_rate, total_steps=steps + 1
         )
-        self._random = torch.Generator().manual_seed(seed).get_state()
+        self._dropout = _Stream(seed, next(network.parameters()).device)
 
-    def step(self, inputs: NDArray[np.float32], classes: NDArray[np.int64]) -> float:
-        """One update on inputs (B, T, F) and classes (B,); returns the batch's loss in nats."""
-        with _Threads(self._threads), torch.random.fork_rng():
-            torch.set_rng_state(self._random)  # dropout of its own stream: nothing outside changes the result
+    def step(
+        self, inputs: NDArray[np.float32] | torch.Tensor, classes: NDArray[np.int64] | torch.Tensor
+    ) -> float:
+        """One update on inputs (B, T, F) and classes (B,); returns the batch's loss in nats.
+
+        Both are arrays, or tensors that lie where the network lies.
+        """
+        with _Threads(self._threads), self._dropout:
             self.network.train()
-            loss = nn.functional.cross_entropy(
-                self.network(torch.from_numpy(inputs)), torch.from_numpy(classes)
-            )
+            loss = nn.functional.cross_entropy(self.network(_tensor(inputs)), _tensor(classes))
             self._optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self._optimiser.step()
             self._schedule.step()
-            self._random = torch.get_rng_state()
         return float(loss.detach())
 
     def snapshot(self) -> Callable[[], None]:
@@ -130,6 +131,33 @@ class Trainer:
             self.network.load_state_dict(kept)
 
         return restore
+
+
+def _tensor(values: NDArray[Any] | torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+
+
+class _Stream:
+    """Random numbers of its own inside a block: nothing outside changes the result, and nothing outside is changed."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._host = torch.Generator().manual_seed(seed).get_state()
+        self._device = device if device.type == "cuda" else None
+        if self._device is not None:
+            self._there = torch.Generator(device).manual_seed(seed).get_state()
+
+    def __enter__(self) -> None:
+        self._fork = torch.random.fork_rng()
+        self._fork.__enter__()
+        torch.set_rng_state(self._host)
+        if self._device is not None:
+            torch.cuda.set_rng_state(self._there, self._device)
+
+    def __exit__(self, *raised: object) -> None:
+        self._host = torch.get_rng_state()
+        if self._device is not None:
+            self._there = torch.cuda.get_rng_state(self._device)
+        self._fork.__exit__(*raised)
 
 
 class _Threads:

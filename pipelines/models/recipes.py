@@ -17,7 +17,7 @@ class Recipe:
     partition: Literal["symbol × timeframe", "window"]
     fit: str  # module:function that turns tables into a Candidate
     features: str  # which feature set: the widest that the bars support
-    horizons: dict[str, int]  # bars, by timeframe or window
+    horizons: dict[str, int]  # bars, by timeframe or window; of profile `default`
     label_rule: str
     folds: str
     what: str
@@ -60,11 +60,14 @@ def recipe(name: str) -> Recipe:
         ) from None
 
 
-def horizon_of(name: str, key: str) -> int:
-    """Default horizon in bars of a recipe at a timeframe or window; raises UnknownName for another key."""
+def horizon_of(name: str, key: str, profile: str = "default") -> int:
+    """Horizon in bars of a recipe at a timeframe or window; raises UnknownName for another key or profile.
+
+    `profile`: whose horizons windows have; timeframes have one.
+    """
     horizons = recipe(name).horizons
     if key not in horizons:
         raise UnknownName(
             f"recipe {name!r} has no horizon for {key!r}: expected one of {', '.join(horizons)}; correct it."
         )
-    return horizons[key]
+    return spec(key, profile).horizon if recipe(name).partition == "window" else horizons[key]

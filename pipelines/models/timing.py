@@ -21,7 +21,8 @@ from pipelines.models.inputs import Inputs, fit_scaler
 from pipelines.models.recipes import recipe
 from pipelines.models.sealing import Fitted, seal
 from pipelines.models.timing_data import Matrices, Tables, TimingData, Until, prepare
-from pipelines.models.timing_loop import LoopConfig, Trained, forward, train
+from pipelines.models.timing_feed import forward
+from pipelines.models.timing_loop import LoopConfig, Trained, train
 from pipelines.sequences.labels import class_shares
 from pipelines.sequences.specs import SequenceSpec
 

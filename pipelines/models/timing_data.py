@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pipelines.errors import BadData
 from pipelines.models.recipes import recipe
 from pipelines.models.served import served
-from pipelines.models.timing_loop import Part
-from pipelines.models.timing_split import Split, split, stride_for
+from pipelines.models.timing_feed import Part
+from pipelines.models.timing_split import Split, known, split, stride_for
 from pipelines.sequences.folds import LEAST_TRAINING, n_independent, require_evidence
 from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
@@ -114,9 +114,7 @@ def _rows(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows with a label, and all that a session would forecast."""
     outcome = labels(bars, spec.timeframe, horizon, recipe("timing").label_rule)
-    found = index(features, outcome, spec, names)
-    if until is not None:
-        found = found.filter(pl.col("known_until") <= until)
+    found = index(features, outcome, spec, names).filter(known(until))
     return found, served(features, outcome, spec, names, found)
 
 

@@ -1,17 +1,19 @@
-"""The training loop of the recipe `timing`: shuffled epochs, early stop. No split and no sealing."""
+"""The training loop of the recipe `timing`: shuffled epochs, early stop. No split and no sealing.
+
+What is read where is timing_feed.py: mapped matrices on the processor, or matrices that lie on a device.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.models.candidate import Progress
-from pipelines.models.inputs import CHUNK, Inputs
+from pipelines.models.inputs import Inputs
 from pipelines.models.probabilities import Calibrator, fit_calibrator, log_loss, shares_of, softmax
+from pipelines.models.timing_feed import Part, feeds
 from pipelines.models.timing_split import shuffled
-from pipelines.sequences.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class LoopConfig:
     tokens: int = 30  # at most this many patches a window
     seed: int = 7
     threads: int = 1  # of torch; two on a busy machine wait for each other ten times as long
+    device: Literal["cpu", "cuda"] = "cpu"  # where it is trained; forecasts are made on the processor
 
     def patch(self, bars: int) -> int:
         """Bars in a patch: the smallest divisor of the window that leaves at most `tokens` patches."""
@@ -45,14 +48,6 @@ class LoopConfig:
             "heads": self.heads,
             "dropout": self.dropout,
         }
-
-
-@dataclass(frozen=True)
-class Part:
-    """The windows of one symbol in one part of the split, with their classes (W,)."""
-
-    windows: Windows
-    classes: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -83,53 +78,28 @@ def train(
     example = training[0].windows
     architecture = config.architecture(example.bars, example.matrix.shape[1])
     shares = shares_of(np.concatenate([part.classes for part in training]))
-    network = torch_file.build(architecture, shares, config.seed)
+    feed, held_back = feeds(training, validation, inputs, config.device, config.threads)
+    network = torch_file.build(architecture, shares, config.seed).to(config.device)
     counts = [len(part.windows) for part in training]
     steps = config.epochs * -(-sum(counts) // config.batch)
     trainer = torch_file.Trainer(
         network, config.learning_rate, config.weight_decay, steps, config.threads, config.seed
     )
     known = np.concatenate([part.classes for part in validation])
-    held_back = [part.windows for part in validation]
     climatology = log_loss(np.tile(shares, (known.size, 1)), known)
     best, keep, epochs = climatology, trainer.snapshot(), []
     rng = np.random.default_rng(config.seed)
     done = 0
     for epoch in range(config.epochs):
         losses = []
-        for batch in shuffled(counts, config.batch, rng):
-            losses.append(trainer.step(*_gather(training, batch, inputs)))
+        for batch in feed.batches(shuffled(counts, config.batch, rng)):
+            losses.append(trainer.step(*batch))
             done += 1
             progress(f"epoch {epoch + 1} of {config.epochs}, loss {losses[-1]:.4f}", 0.9 * done / steps)
-        seen = log_loss(softmax(forward(network, held_back, inputs, config.threads)), known)
+        seen = log_loss(softmax(held_back.logits(network)), known)
         epochs.append({"train": float(np.mean(losses)), "validation": seen, "climatology": climatology})
         if seen < best:
             best, keep = seen, trainer.snapshot()
     keep()
-    calibrator = fit_calibrator(forward(network, held_back, inputs, config.threads), known, shares)
+    calibrator = fit_calibrator(held_back.logits(network), known, shares)
     return Trained(torch_file.to_bytes(network), architecture, calibrator, shares, epochs)
-
-
-def forward(network: Any, parts: Sequence[Windows], inputs: Inputs, threads: int) -> NDArray[np.float64]:
-    """Logits (W, 3) of the windows of all parts, in their order.
-
-    In batches of `CHUNK`, which stay in the processor's cache while they are encoded: batches of 256 windows
-    of 800 bars take twice as long a window.
-    """
-    from pipelines.models.patch_transformer import logits
-
-    found = [np.zeros((0, 3))]
-    for part in parts:
-        for first in range(0, len(part), CHUNK):
-            which = np.arange(first, min(first + CHUNK, len(part)))
-            found.append(logits(network, inputs(part.batch(which)), threads))
-    return np.concatenate(found)
-
-
-def _gather(
-    parts: Sequence[Part], batch: Sequence[NDArray[np.int64]], inputs: Inputs
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Network inputs (B, T, F) and classes (B,) of one batch over the symbols."""
-    raw = np.concatenate([part.windows.batch(which) for part, which in zip(parts, batch, strict=True)])
-    classes = np.concatenate([part.classes[which] for part, which in zip(parts, batch, strict=True)])
-    return inputs(raw), classes

@@ -78,10 +78,14 @@ def n_independent(labelled: pl.DataFrame | Sequence[datetime], horizon: int) -> 
     return len(set(labelled)) // (horizon + 1)
 
 
-def require_evidence(train_n: int, test_n: int) -> None:
-    """Raises NotEnoughEvidence with both counts below 100 independent training or 30 test labels."""
+def require_evidence(train_n: int, test_n: int, what: str = "") -> None:
+    """Raises NotEnoughEvidence with both counts below 100 independent training or 30 test labels.
+
+    `what`: whose labels they are, at the head of the sentence.
+    """
     if train_n < LEAST_TRAINING or test_n < LEAST_TEST:
+        whose = f"{what}: " if what else ""
         raise NotEnoughEvidence(
-            f"not enough evidence: n_eff {test_n} of {LEAST_TEST} in test and {train_n} of {LEAST_TRAINING} "
+            f"not enough evidence: {whose}n_eff {test_n} of {LEAST_TEST} in test and {train_n} of {LEAST_TRAINING} "
             "in training; bring more history or shorten the horizon."
         )

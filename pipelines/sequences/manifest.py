@@ -1,7 +1,7 @@
 """What a sequence dataset holds, as facts that can be checked against its bytes. No rows live here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ from pipelines.sequences.labels import class_shares
 from pipelines.sequences.specs import SequenceSpec
 
 ITEM = np.dtype(np.float32).itemsize
+FOLDS_ARE = "the split of each symbol by itself; training cuts all its symbols at the same moments"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Manifest:
     sequence: str
     timeframe: str
     horizon: int  # bars
+    profile: str  # whose horizon it is (specs.PROFILES)
     symbols: tuple[str, ...]
     rows: int  # rows of the matrices of all symbols
     windows: int
@@ -30,6 +32,8 @@ class Manifest:
     matrix_bytes: int  # rows × features × 4: what is stored
     expanded_bytes: int  # windows × bars × features × 4: what an export must hold
     class_shares: dict[str, float]
+    folds: dict[str, int]  # windows by fold
+    folds_are: str  # what a fold of the index means
     features_sha256: str
     matrix_sha256: dict[str, str]  # per symbol
 
@@ -42,7 +46,10 @@ def describe(
     features: FeatureSet,
     matrix_sha256: Mapping[str, str],
 ) -> Manifest:
-    """The manifest of the indexes of some symbols; raises MissingData when they hold no window at all."""
+    """The manifest of the indexes of some symbols, each with the column `fold`.
+
+    Raises MissingData when they hold no window at all.
+    """
     together = pl.concat(list(indexes.values())) if indexes else pl.DataFrame()
     if together.is_empty():
         raise MissingData(
@@ -53,6 +60,7 @@ def describe(
         sequence=spec.name,
         timeframe=spec.timeframe,
         horizon=horizon,
+        profile=spec.profile,
         symbols=tuple(sorted(indexes)),
         rows=sum(rows.values()),
         windows=windows,
@@ -62,9 +70,24 @@ def describe(
         matrix_bytes=sum(rows.values()) * width * ITEM,
         expanded_bytes=windows * spec.bars * width * ITEM,
         class_shares=class_shares(together["label"].to_numpy()),
+        folds=dict(together.group_by("fold").len().sort("fold").iter_rows()),
+        folds_are=FOLDS_ARE,
         features_sha256=features.sha256,
         matrix_sha256=dict(matrix_sha256),
     )
+
+
+def require_same(stated: Manifest, found: Manifest, what: str) -> None:
+    """Raises BadData with both values of the first fact in which a stored manifest and what was read disagree.
+
+    The profile is no such fact: what it decides is the horizon.
+    """
+    for name in (field.name for field in fields(Manifest) if field.name != "profile"):
+        expected, read = getattr(stated, name), getattr(found, name)
+        if expected != read:
+            raise BadData(
+                f"{what} must have {name} {expected} as its manifest says, found {read}; materialize `sequences` again."
+            )
 
 
 def check_export(manifest: Manifest, found_bytes: int) -> None:

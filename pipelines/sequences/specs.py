@@ -1,6 +1,6 @@
 """The named sequence windows of FEATURES.md "Sequences", as one table. No data and no models live here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.errors import UnknownName
 
@@ -12,9 +12,10 @@ class SequenceSpec:
     name: str
     bars: int  # length of the window, bars
     timeframe: str
-    horizon: int  # default horizon h, bars
-    guide_horizon: int  # horizon of profile `guide`, bars
+    horizon: int  # h of `profile`, bars: what labels, purge, counts, bundle and backtest use
+    guide_horizon: int  # h of profile `guide`, bars
     purpose: str
+    profile: str = "default"  # whose horizon `horizon` is
 
 
 SPECS: dict[str, SequenceSpec] = {
@@ -28,18 +29,22 @@ SPECS: dict[str, SequenceSpec] = {
         SequenceSpec("transformer100", 100, "1m", 15, 15, "the multi-coin transformer"),
     )
 }
+PROFILES = ("default", "guide")
+"""Whose horizons: ours, which leave enough independent labels in short histories, or the earlier guide's."""
 TIMING_WINDOWS = ("seq300", "seq500", "seq800", "seq500h")
 """The partitions of `sequences`: the four windows that the timing models read."""
 
 
-def spec(name: str) -> SequenceSpec:
-    """The spec of that name; raises UnknownName for any other word."""
-    try:
-        return SPECS[name]
-    except KeyError:
+def spec(name: str, profile: str = "default") -> SequenceSpec:
+    """The spec of that name with the horizon of a profile; raises UnknownName for any other word."""
+    if name not in SPECS:
+        raise UnknownName(f"sequence {name!r} is not known: expected one of {', '.join(SPECS)}; correct it.")
+    if profile not in PROFILES:
         raise UnknownName(
-            f"sequence {name!r} is not known: expected one of {', '.join(SPECS)}; correct it."
-        ) from None
+            f"horizon profile {profile!r} is not known: expected one of {', '.join(PROFILES)}; correct it."
+        )
+    found = SPECS[name]
+    return found if profile == "default" else replace(found, horizon=found.guide_horizon, profile=profile)
 
 
 def tabular(timeframe: str, horizon: int) -> SequenceSpec:

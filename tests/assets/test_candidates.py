@@ -1,6 +1,7 @@
 """Candidates, scorecards and pointers: a refusal is a result, and nothing is promoted without proof of its own."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ def refused(world: World) -> World:
     """Three days of minutes: not one independent label for a test after ten hours of training."""
     assert world.run("ingest_candles", MINUTE).success
     assert world.run("build_bars_and_features", MINUTE).success
-    assert world.run("build_sequences", "BTC-USD|seq300").success
+    assert not world.run("build_sequences", "BTC-USD|seq300").success
     return world
 
 
@@ -47,7 +48,12 @@ def test_a_refused_window_is_a_green_run_too(refused: World) -> None:
     result = refused.run("retrain_timing", "seq300")
     assert result.success
     assert checks(result) == {"is_promotable": False}
-    assert "not enough evidence" in metadata(result, "timing")["refused"]
+    said = metadata(result, "timing")["refused"]
+    assert re.match(
+        r"not enough evidence: every seq300 dataset was refused: BTC-USD\|seq300 at a horizon of 60 bars: n_eff \d+ of "
+        r"30 in test and \d+ of 100 in training; bring more history or shorten the horizon\.$",
+        said,
+    )
 
 
 def test_a_window_without_sequences_is_refused_not_broken(world: World) -> None:

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -19,7 +21,7 @@ from pipelines.models.evidence import Lopsided
 from resources.datasets import Datasets
 from resources.registry import Registry
 from resources.tracking import Tracking
-from tests.assets.world import World, keep_features, metadata, toml, why
+from tests.assets.world import World, enough, keep_features, metadata, toml, why
 from tests.pipelines.models.conftest import market  # noqa: F401  (a fixture)
 
 HOUR = "BTC-USD|1h"
@@ -179,12 +181,13 @@ def test_features_that_lag_behind_their_bars_train_nothing(hours: World) -> None
     )
 
 
-def test_a_dataset_names_its_bars(world: World) -> None:
+def test_a_dataset_names_its_bars(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     """Bars that are corrected after the sequences were cut do not change what is trained."""
+    world = World(tmp_path, instance, enough())
     assert world.run("ingest_candles", "BTC-USD|1m").success
     assert world.run("build_bars_and_features", "BTC-USD|1m").success
-    assert world.run("build_sequences", "BTC-USD|seq300").success
-    dataset = Datasets(world.root / world.settings.paths.datasets).open("BTC-USD", "seq300")
+    assert world.run("build_sequences", "BTC-USD|lstm60").success
+    dataset = Datasets(world.root / world.settings.paths.datasets).open("BTC-USD", "lstm60")
     minutes = {"symbol": "BTC-USD", "timeframe": "1m"}
     bars = world.lake.read("bars", minutes)
     world.lake.replace_months("bars", bars.with_columns(pl.col("open") * 1.01), minutes)

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.features import feature_set
 from pipelines.market.quality import BLOCKING
-from tests.assets.world import DAYS, SILENT, World, checks, materialised, metadata, toml, why
+from tests.assets.world import DAYS, SILENT, World, checks, enough, materialised, metadata, toml, why
 
 MINUTE, HOUR = "BTC-USD|1m", "BTC-USD|1h"
 KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
@@ -42,11 +42,12 @@ def test_a_day_by_itself_equals_the_same_day_of_a_range(world: World, tmp_path: 
 
 
 @pytest.fixture
-def built(world: World) -> World:
+def built(tmp_path: Path, instance: dg.DagsterInstance) -> World:
+    world = World(tmp_path, instance, enough())
     world.ingest()
     for partition in (HOUR, MINUTE):
         assert world.run("build_bars_and_features", partition).success
-    assert world.run("build_sequences", "BTC-USD|seq300").success
+    assert world.run("build_sequences", "BTC-USD|lstm60").success
     return world
 
 
@@ -60,10 +61,10 @@ def test_the_stages_from_bars_to_sequences(built: World) -> None:
     assert "ticks" in bars["origin"]
     wanted = {*feature_set("v5").names, *feature_set("meta17_funding").names}
     assert wanted <= set(features.columns)
-    windows = built.lake.read("sequences", {"symbol": "BTC-USD", "window": "seq300"})
+    windows = built.lake.read("sequences", {"symbol": "BTC-USD", "window": "lstm60"})
     ends = windows["open_time"]
     assert ends.is_sorted()
-    assert ends[0] >= bars["open_time"][0] + timedelta(minutes=299)
+    assert ends[0] >= bars["open_time"][0] + timedelta(minutes=59)
     assert windows["known_until"].max() <= bars["open_time"][-1] + timedelta(minutes=1)
 
 
@@ -96,7 +97,7 @@ def test_running_everything_again_writes_no_new_version(built: World) -> None:
     built.ingest()
     for partition in (HOUR, MINUTE):
         assert built.run("build_bars_and_features", partition).success
-    assert built.run("build_sequences", "BTC-USD|seq300").success
+    assert built.run("build_sequences", "BTC-USD|lstm60").success
     assert built.versions() == before
 
 
@@ -225,7 +226,7 @@ def test_files_with_candles_only_go_all_the_way_without_ticks_and_funding(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     """3,000 minutes: 50 whole hours. No flow feature has a source, so the set is v4; funding is absent, not zero."""
-    rest = toml().replace('root = "world"', f'root = "{tmp_path}/files"')
+    rest = enough().replace('root = "world"', f'root = "{tmp_path}/files"')
     text = rest.replace(
         rest[rest.index("[source]") : rest.index("[costs]")],
         '[source]\nkind = "files"\n[[source.files]]\n' + candle_entry(tmp_path),
@@ -242,4 +243,4 @@ def test_files_with_candles_only_go_all_the_way_without_ticks_and_funding(
     features = world.lake.read("features", KEYS)
     assert metadata(built[MINUTE], "features")["set"] == "v4"
     assert not set(feature_set("meta17_funding").names) & set(features.columns)
-    assert world.run("build_sequences", "BTC-USD|seq300").success
+    assert world.run("build_sequences", "BTC-USD|lstm60").success

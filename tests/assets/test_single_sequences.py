@@ -8,14 +8,14 @@ import pytest
 
 from pipelines.sequences.specs import spec
 from resources.datasets import Datasets
-from tests.assets.world import SILENT, World, metadata, toml, why
+from tests.assets.world import SILENT, World, enough, metadata, why
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def world(tmp_path: Path, instance: dg.DagsterInstance) -> World:
-    made = World(tmp_path, instance, toml())
+    made = World(tmp_path, instance, enough())
     made.ingest()
     for timeframe in ("1m", "1h"):
         assert made.run("build_bars_and_features", f"BTC-USD|{timeframe}").success

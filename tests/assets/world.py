@@ -71,6 +71,16 @@ def toml(
     return universe + listed + source + rest
 
 
+def enough(symbols: tuple[str, ...] = ("BTC-USD",)) -> str:
+    """Settings under which three days hold enough independent labels for windows `lstm60`: few minutes are idle."""
+    return toml(
+        symbols,
+        SYNTHETIC.replace("1_500", "10_000"),
+        UNIVERSE.replace("windows = [", 'windows = ["lstm60", '),
+        REST.replace("holdout_days = 1", "holdout_days = 0"),
+    )
+
+
 class World:
     """Both code locations over one temporary folder."""
 

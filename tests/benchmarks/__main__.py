@@ -13,14 +13,26 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import features, generation, leak_zoo, loading, minute_bars, sequences, tardis
+from tests.benchmarks import (
+    features,
+    generation,
+    leak_zoo,
+    loading,
+    minute_bars,
+    new_day,
+    sequences,
+    tardis,
+    training_step,
+)
 from tests.benchmarks.measure import Row
 
 WIDTH = 160  # columns of the table where nobody has a terminal
 SUITES = {
     "minute_bars": minute_bars.measure,
     "features": features.measure,
+    "new_day": new_day.measure,
     "sequences": sequences.measure,
+    "training_step": training_step.measure,
     "loading": loading.measure,
     "generation": generation.measure,
     "tardis": tardis.measure,

@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
+from pipelines.features import best_set
+from pipelines.sequences.index import index
+from pipelines.sequences.labels import labels
+from pipelines.sequences.specs import spec
 from tests.faults.conftest import MINUTE, NOW, START
 from tests.faults.ticks import Roads, finding, minutes
 from tests.venue import Venue, VenueData, synthetic_candles
@@ -62,8 +66,9 @@ def test_f14_no_sample_crosses_the_edge_of_a_segment(market: str, says: str, roa
         (GAP[1], START + timedelta(days=1), "present", 660),
     ]
     assert finding(built, "gaps") == (True, "60 of 1,440 bars are unknown (4.17%).")
-    assert running.world.run("build_sequences", f"{symbol}|seq300").success
-    samples = running.lake.read("sequences", {"symbol": symbol, "window": "seq300"})
+    features, window = running.table("features", symbol), spec("seq300")
+    outcome = labels(running.table("bars", symbol), window.timeframe, window.horizon)
+    samples = index(features, outcome, window, best_set(features).names)
     no_sample_crosses(samples, BARS)
 
 

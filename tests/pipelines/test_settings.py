@@ -73,6 +73,20 @@ def test_an_unknown_key_is_named_wherever_it_stands(section: str) -> None:
     assert all(part in sentence for part in where)
 
 
+def test_a_horizon_profile_is_one_of_two() -> None:
+    assert parse(TEXT, {}, "s.toml").training.horizons == "default"
+    assert parse(TEXT, {"TRAINING__HORIZONS": "guide"}, "s.toml").training.horizons == "guide"
+    sentence = refused(TEXT, {"TRAINING__HORIZONS": "guides"})
+    assert (
+        sentence == "s.toml: training.horizons is 'guides': Input should be 'default' or 'guide'; correct it."
+    )
+
+
+def test_a_training_device_is_one_of_two() -> None:
+    sentence = refused(changed("[training.timing.loop]", "[training.timing.loop]\ndevice = 'gpu'"))
+    assert "training.timing.loop.device is 'gpu': Input should be 'cpu' or 'cuda'" in sentence
+
+
 def test_an_unknown_section_is_named() -> None:
     assert "unknown key broker;" in refused(TEXT + "\n[broker]\nname = 'x'\n")
 

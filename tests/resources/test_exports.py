@@ -1,6 +1,7 @@
 """Exports: every window of every symbol stands in the file as a model would see it, and the size is said before."""
 
 import importlib.util
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
-from pipelines.sequences.specs import spec
+from pipelines.sequences.specs import SPECS, spec
 from resources.datasets import Datasets
 from resources.exports import Export, prepare, write
 from resources.lake import Receipt
@@ -47,7 +48,8 @@ def stored(folder: Path, candles: tuple[str, ...] = ()) -> Export:
         bars = makers.without_ticks(bars) if symbol in candles else bars
         features = compute(bars, "1m")
         chosen = best_set(features)
-        indexes[symbol] = index(features, labels(bars, "1m", WINDOW.horizon), WINDOW, chosen.names)
+        found = index(features, labels(bars, "1m", WINDOW.horizon), WINDOW, chosen.names)
+        indexes[symbol] = found.with_columns(fold=pl.lit("train"))
         values = matrix(features, chosen.names)
         manifest = describe(
             {symbol: indexes[symbol]}, {symbol: ROWS}, WINDOW, WINDOW.horizon, chosen, {symbol: content_hash(values)}
@@ -67,6 +69,7 @@ def test_the_file_holds_every_window_as_a_model_sees_it(tmp_path: Path) -> None:
     rows = pl.concat(export.indexes.values())
     assert held["label"].tolist() == rows["label"].to_list()
     assert held["open_time_us"].tolist() == rows["open_time"].to_physical().to_list()
+    assert held["fold"] == ["train"] * windows
     assert held["symbols"].count("BTC-USD") == export.indexes["BTC-USD"].height
     for number in (0, windows // 2, windows - 1):
         symbol = held["symbols"][number]
@@ -88,9 +91,31 @@ def test_the_size_is_said_before_a_byte_is_written(tmp_path: Path) -> None:
 
 
 def test_symbols_of_different_features_are_not_put_into_one_file(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="2 different feature sets or horizons"):
+    with pytest.raises(BadData, match="2 different feature sets"):
         stored(tmp_path, candles=("ETH-USD",))
     assert feature_set("v4").sha256 != feature_set("v5").sha256
+
+
+def test_a_dataset_of_another_horizon_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = stored(tmp_path)
+    monkeypatch.setitem(SPECS, "lstm60", replace(WINDOW, guide_horizon=20))
+    with pytest.raises(
+        BadData,
+        match=r"horizon of 15 bars \(profile default\), expected 20 bars \(training.horizons = 'guide'\)",
+    ):
+        prepare("lstm60", export.datasets, export.indexes, "guide")
+
+
+def test_rows_that_their_manifest_does_not_describe_are_not_exported(tmp_path: Path) -> None:
+    export = stored(tmp_path)
+    count = export.indexes["ETH-USD"].height
+    shorter = {**export.indexes, "ETH-USD": export.indexes["ETH-USD"].head(count - 1)}
+    with pytest.raises(
+        BadData, match=f"of ETH-USD must have windows {count} as its manifest says, found {count - 1}"
+    ):
+        prepare("lstm60", export.datasets, shorter)
 
 
 def test_no_dataset_and_no_such_window_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

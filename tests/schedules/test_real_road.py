@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.models import cutoff
+from assets.dataset_rows import cutoff
 from pipelines.evaluation.null_reasons import null_reasons
 from pipelines.features import feature_set
 from pipelines.market.timeframes import length_of

@@ -154,11 +154,17 @@ def test_scaler_is_robust_leaves_flags_and_disables_constants() -> None:
 def test_manifest_counts_its_bytes(make_bars) -> None:
     bars = make_bars(400)
     found = index(with_columns(bars, []), labels(bars, "1m", 5), TINY, ["a", "b"])
+    found = found.with_columns(
+        fold=pl.when(pl.col("row") < 350).then(pl.lit("train")).otherwise(pl.lit("test"))
+    )
     features = replace(feature_set("v4"), names=("a", "b"))
     manifest = describe({"A-USD": found}, {"A-USD": 400}, TINY, 5, features, {"A-USD": "00"})
     assert manifest.shape == (found.height, 7, 2)
     assert manifest.matrix_bytes == 400 * 2 * 4
     assert sum(manifest.class_shares.values()) == pytest.approx(1)
+    early = found.filter(pl.col("row") < 350).height
+    assert manifest.folds == {"train": early, "test": found.height - early}
+    assert manifest.profile == "default"
     check_export(manifest, manifest.expanded_bytes)
     with pytest.raises(BadData, match=str(manifest.expanded_bytes)):
         check_export(manifest, manifest.expanded_bytes - 1)
