@@ -33,7 +33,7 @@ START, END = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 10, tzinfo=UTC)
 
 
 @pytest.fixture
-def shares(tmp_path: Path) -> World:
+def shares(tmp_path: Path, instance: dg.DagsterInstance) -> World:
     """Five sessions of 78 bars, a price that rises by a cent a bar."""
     opens = Calendar("XNYS").opens(START, END, "5m")
     opened = 100.0 + 0.01 * np.arange(len(opens))
@@ -44,7 +44,7 @@ def shares(tmp_path: Path) -> World:
         .replace("BTC-USD", "AAPL-USD")
         .replace('timeframe = "1h"', 'timeframe = "5m"')
     )
-    return World(tmp_path / "world", dg.DagsterInstance.ephemeral(), text)
+    return World(tmp_path / "world", instance, text)
 
 
 def test_the_day_begins_at_the_open_and_ends_at_the_close(shares: World) -> None:
