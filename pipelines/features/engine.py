@@ -8,6 +8,7 @@ group).
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from pipelines.errors import BadData
 from pipelines.features.block import Array, Block, Inputs
 from pipelines.features.day import place
-from pipelines.features.declaration import ByClock, Feature
+from pipelines.features.declaration import ByClock, Feature, Lookback
 from pipelines.features.sets import feature_set, features_named, require_existing
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.timeframes import length_of
@@ -59,10 +60,11 @@ def compute(
     run = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
     tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
     inputs = Inputs(bars, length, run, tables)
-    values = _values(inputs, wanted)
-    known = _Known(inputs)
-    columns = [_column(feature, column, known) for feature, column in zip(wanted, values, strict=True)]
-    return pl.DataFrame([bars.get_column("open_time"), *columns])
+    known = _Known(inputs, wanted)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        values = _values(inputs, wanted, threads)
+        columns = threads.map(lambda one, column: _column(one, column, known), wanted, values)
+        return pl.DataFrame([bars.get_column("open_time"), *columns])
 
 
 def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
@@ -88,7 +90,7 @@ def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
     return steps
 
 
-def _values(inputs: Inputs, wanted: Sequence[Feature]) -> list[Array]:
+def _values(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecutor) -> list[Array]:
     """One (N,) array per feature, hidden rows included; a feature that is a column of the bars shares it."""
     rows = inputs.bars.height
     made = [feature for feature in wanted if feature.column is None]
@@ -101,8 +103,7 @@ def _values(inputs: Inputs, wanted: Sequence[Feature]) -> list[Array]:
             for row, feature in zip(matrix, made, strict=True):
                 row[start:stop] = block(feature)[_HISTORY:]
 
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        list(threads.map(fill, range(0, rows, _BLOCK)))
+    list(threads.map(fill, range(0, rows, _BLOCK)))
     rest = iter(matrix)
     return [inputs.column(one.column) if one.column is not None else next(rest) for one in wanted]
 
@@ -110,22 +111,26 @@ def _values(inputs: Inputs, wanted: Sequence[Feature]) -> list[Array]:
 class _Known:
     """Which rows lie far enough from the last gap for a lookback, computed once per lookback."""
 
-    def __init__(self, inputs: Inputs) -> None:
+    def __init__(self, inputs: Inputs, wanted: Sequence[Feature]) -> None:
         self._inputs = inputs
-        self._masks: dict[tuple[bool, int], NDArray[np.bool_]] = {}
+        self._masks: dict[tuple[bool, Lookback], NDArray[np.bool_]] = {}
         self._ages: dict[bool, NDArray[np.int32]] = {}
+        for feature in wanted:  # before threads ask
+            self.mask(feature)
 
     def mask(self, feature: Feature) -> NDArray[np.bool_]:
         """True where the feature's window holds no gap, (N,)."""
+        key = (feature.ticks, feature.lookback)
+        if key not in self._masks:
+            self._masks[key] = self._age(feature.ticks) >= self._needed(feature) - 1
+        return self._masks[key]
+
+    def _needed(self, feature: Feature) -> Any:
+        """Bars that the value needs, its own included: a number, or one for each row."""
         minutes = self._inputs.length // timedelta(minutes=1)
         if isinstance(feature.lookback, ByClock):
-            needed = feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
-            reaches: NDArray[np.bool_] = self._age(feature.ticks) >= needed - 1
-            return reaches
-        bars = feature.bars(minutes)
-        if (feature.ticks, bars) not in self._masks:
-            self._masks[feature.ticks, bars] = self._age(feature.ticks) >= bars - 1
-        return self._masks[feature.ticks, bars]
+            return feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
+        return feature.bars(minutes)
 
     def _age(self, ticks: bool) -> NDArray[np.int32]:
         """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed."""
