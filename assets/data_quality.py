@@ -161,12 +161,12 @@ def require_trainable(lake: Lake, settings: Settings, symbol: str, timeframe: st
     return require_known(ledger, limits.unknown_share, f"{symbol} {timeframe}", waived)
 
 
-def require_judged(lake: Lake, keys: dict[str, str]) -> None:
-    """Raise unless the stored bars were judged as they are now, and no blocking finding was red.
+def require_judged(lake: Lake, keys: dict[str, str], version: int | None = None) -> None:
+    """Raise unless the stored bars, at a version or as they are now, were judged, and no blocking finding was red.
 
     MissingData when the findings are of other bars or there are none; NotEnoughEvidence or BadData as refuse_blocked.
     """
-    partition, now = "|".join(keys.values()), lake.fingerprint("bars", keys).sha256
+    partition, now = "|".join(keys.values()), lake.fingerprint("bars", keys, version).sha256
     stored = lake.read("data_quality", keys) if lake.exists("data_quality", keys) else None
     if stored is None or "bars_sha256" not in stored.columns or stored["bars_sha256"][0] != now:
         found = "none" if stored is None else "those of other bars"

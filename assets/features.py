@@ -5,30 +5,25 @@ Only months that are not stored as they would be made now are made (increments.p
 Formulas: pipelines/features.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
 
 from assets import causality
 from assets.automation import when_inputs_are_judged
-from assets.cohort_group import flow_of
 from assets.data_quality import require_judged
 from assets.describe import OWNERS, written
-from assets.increments import Stale, remember, stale
+from assets.feature_months import Made, made_now
+from assets.increments import remember
 from assets.partitions import Partitions, dimensions
-from assets.tables import KINDS, optional
+from assets.tables import KINDS
 from pipelines.errors import BadData
-from pipelines.features import best_set, catalogue, feature_set
-from pipelines.features.continued import continued, reach
+from pipelines.features import best_set, catalogue
 from pipelines.features.reporting.catalogue_table import catalogue_markdown
-from pipelines.features.sets import features_named
-from pipelines.market.calendars import ALWAYS, DAY, Calendar
-from pipelines.market.schemas import BARS, FUNDING
-from pipelines.market.timeframes import length_of
 from pipelines.settings import Settings
 from resources.lake import Lake
+from resources.lake.locking import exclusive
 
 
 def build(p: Partitions) -> list[dg.AssetsDefinition]:
@@ -38,7 +33,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         asset="features",
         blocking=True,
         partitions_def=p.bars,
-        description="No NaN and no infinity anywhere; candle features are null only in a warm-up.",
+        description="At least one row, no NaN and no infinity anywhere.",
     )
 
     @dg.asset(
@@ -63,31 +58,19 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         keys = dimensions(context.partition_key)
-        require_judged(lake, keys)
-        made = made_now(lake, settings, keys)
-        bad = not_finite(made.frame)
-        verdict = dg.AssetCheckResult(
-            check_name="is_finite",
-            passed=not bad and not made.frame.is_empty(),
-            metadata={"not_finite": bad, "rows": made.frame.height},
-        )
-        if not verdict.passed:
-            yield verdict  # the red check is kept, though no materialization follows it
-            raise BadData(
-                f"features {context.partition_key} are not finite: expected rows without NaN and infinity, found "
-                f"{_said(bad)} in {made.frame.height} rows; nothing was written, repair the bars they are made of."
-            )
-        causal = causality.causal(
-            made.bars, keys["timeframe"], made.names, funding=made.funding, flow=made.flow
-        )
-        if not causal.passed:
-            yield from (verdict, causal)
-            raise causality.refusal(context.partition_key, causal)
-        receipt = lake.replace_months("features", made.frame, keys, since=made.stale.since)
-        remember(lake, keys, made.stale.inputs)
+        with exclusive(lake.root, f"features {context.partition_key}"):
+            require_judged(lake, keys)
+            made = made_now(lake, settings, keys)
+            require_judged(lake, keys, made.stale.bars_version)  # those that were read
+            checks, refused = judged(made, context.partition_key)
+            if refused is not None:
+                yield from checks  # a red check is kept, though no materialization follows it
+                raise refused
+            receipt = lake.replace_months("features", made.frame, keys, since=made.stale.since)
+            remember(lake, keys, made.stale, receipt)
         yield written(
             receipt,
-            checks=[verdict, causal],
+            checks=checks,
             set=best_set(made.frame).name,
             made_since=made.stale.since.isoformat(),
             rows_made=made.frame.height,
@@ -98,59 +81,23 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     return [features]
 
 
-@dataclass(frozen=True)
-class Made:
-    """Features of the months that were stale, and what they were made of."""
-
-    frame: pl.DataFrame
-    names: tuple[str, ...]
-    bars: pl.DataFrame  # theirs, and those before them within reach
-    funding: pl.DataFrame
-    flow: pl.DataFrame | None
-    cohorts: str  # on how many days there are any, or why not
-    stale: Stale
-
-
-def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
-    """The features of a symbol and timeframe from the first month on that is not stored as it would be made now."""
-    symbol, timeframe = keys["symbol"], keys["timeframe"]
-    funding = optional(lake, "funding", {"symbol": symbol}, FUNDING)
-    flow, cohorts = flow_of(lake, settings, keys)
-    names = wanted(timeframe, funding, flow)
-    found = stale(lake, keys, names, {"funding": (funding, "time"), "flow": (flow, "open_time")})
-    back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
-    bars = optional(
-        lake, "bars", dict(keys), BARS, found.since - back
-    )  # those of an older table lack columns
-    past, new = (
-        bars.filter(pl.col("open_time") < found.since),
-        bars.filter(pl.col("open_time") >= found.since),
+def judged(made: Made, partition: str) -> tuple[list[dg.AssetCheckResult], BadData | None]:
+    """The verdicts on features that are not written yet, up to the first red one, and why it refuses."""
+    bad = not_finite(made.frame)
+    finite = dg.AssetCheckResult(
+        check_name="is_finite",
+        passed=not bad and not made.frame.is_empty(),
+        metadata={"not_finite": bad, "rows": made.frame.height},
     )
-    sessions = sessions_of(settings, symbol, bars)
-    frame = continued(past, new, timeframe, names, funding=funding, flow=flow, sessions=sessions)
-    return Made(frame, names, bars, funding, flow, cohorts, found)
-
-
-def sessions_of(settings: Settings, symbol: str, bars: pl.DataFrame) -> pl.DataFrame | None:
-    """SESSIONS that hold the bars of a symbol whose market closes; None where it never does."""
-    calendar = settings.universe.of(symbol).calendar
-    if calendar == ALWAYS or bars.is_empty():
-        return None
-    first, last = bars["open_time"][0], bars["open_time"][-1]
-    return Calendar(calendar).sessions(first, last + DAY)
-
-
-def wanted(timeframe: str, funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:
-    """v5, meta12 and intraday12, and the groups whose source is recorded: without one a group is absent, never zero.
-
-    market_breadth is made by whoever has the bars of the whole market: stored here, a symbol's features would change
-    with the bars of every other one.
-    """
-    sets = ["v5", "meta12", "intraday12"]
-    sets += ["meta17_funding"] if not funding.is_empty() else []
-    sets += ["meta17_cohorts"] if flow is not None else []
-    names = dict.fromkeys(name for each in sets for name in feature_set(each, timeframe).names)
-    return tuple(one.name for one in features_named(list(names)) if one.source != "breadth")
+    if not finite.passed:
+        return [finite], BadData(
+            f"features {partition} are not finite: expected rows without NaN and infinity, found {_said(bad)} in "
+            f"{made.frame.height} rows; nothing was written, repair the bars they are made of."
+        )
+    timeframe = partition.rpartition("|")[2]
+    blank = [name for name in made.names if made.frame[name].null_count() == made.frame.height]
+    causal = causality.causal(made.bars, timeframe, made.names, blank, funding=made.funding, flow=made.flow)
+    return [finite, causal], None if causal.passed else causality.refusal(partition, causal)
 
 
 def not_finite(frame: pl.DataFrame) -> dict[str, int]:

@@ -7,46 +7,45 @@ formula, a repaired bar or a late funding rate costs what it touches. No feature
 
 import hashlib
 import json
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+import pipelines.features
 from pipelines.features.continued import reach
+from pipelines.market.timeframes import GRACE
 from resources.fingerprint import fingerprint
-from resources.lake import Lake
+from resources.lake import Lake, Receipt
 from resources.lake.content import canonical, content_hash
 
 TABLE = "features_made_from"
-MADE_FROM = {"month": pl.String, "inputs": pl.String, "bars": pl.String, "features": pl.String}
-"""Per month: fingerprint of all inputs, and the content hashes of its bars and of its features."""
-_CODE = ("pipelines.features", "pipelines.market.timeframes")
+MADE_FROM = dict.fromkeys(("month", "inputs", "code", "bars", "features"), pl.String)
+"""Per month: fingerprints of all inputs and of the formulas, and the content hashes of its bars and its features."""
 _BEFORE = timedelta(days=31)
 """How far before a month other tables are looked at: more than any funding period or five-minute average reaches."""
+Tables = Mapping[str, tuple[pl.DataFrame | None, str]]
+"""What is read beside the bars, by name, each with the name of its time column."""
 
 
 @dataclass(frozen=True)
 class Stale:
-    """What is to be made again, and what the months will be made of."""
+    """What is to be made again, of which bars, and what the months will then be made of."""
 
     since: datetime  # start of the first month to make again, UTC
     inputs: dict[str, str]  # month -> fingerprint, of every month that has bars
+    bars: dict[str, str]  # month -> content of its bars
+    bars_version: int | None  # of the lake's table, in which they are; None where there is no such table
+    kept: pl.DataFrame  # MADE_FROM of what is stored
 
 
-def stale(
-    lake: Lake,
-    keys: Mapping[str, str],
-    names: Sequence[str],
-    tables: Mapping[str, tuple[pl.DataFrame | None, str]],
-) -> Stale:
-    """From which month on the features `names` of `keys` are to be made; the newest one when nothing changed.
-
-    tables : what is read beside the bars, each with the name of its time column
-    """
-    bars, features = lake.months("bars", keys), lake.months("features", keys)
-    inputs = fingerprints(bars, keys["timeframe"], names, tables)
-    kept = made_from(lake, keys)
+def stale(lake: Lake, keys: Mapping[str, str], names: Sequence[str], tables: Tables) -> Stale:
+    """From which month on the features `names` of `keys` are to be made; the newest one when nothing changed."""
+    version = lake.version("bars")
+    bars, features = lake.months("bars", keys, version), lake.months("features", keys)
+    inputs, kept = fingerprints(bars, keys["timeframe"], names, tables), made_from(lake, keys)
     same = {
         row["month"]
         for row in kept.iter_rows(named=True)
@@ -54,47 +53,65 @@ def stale(
     }
     changed = (inputs.keys() | features.keys()) - same
     newest = max(inputs, default="1970-01")
-    return Stale(start_of(min({*changed, newest})), inputs)
+    return Stale(start_of(min({*changed, newest})), inputs, bars, version, kept)
 
 
 def fingerprints(
-    bars: Mapping[str, str],
-    timeframe: str,
-    names: Sequence[str],
-    tables: Mapping[str, tuple[pl.DataFrame | None, str]],
+    bars: Mapping[str, str], timeframe: str, names: Sequence[str], tables: Tables
 ) -> dict[str, str]:
     """Month -> fingerprint of all that its features are made of: bars within reach, other tables, names and code."""
-    back, code = reach(names, timeframe), fingerprint(*_CODE)
-    found = {}
+    back, found = reach(names, timeframe), {}
     for month in bars:
         oldest = f"{start_of(month) - back:%Y-%m}"
         read = {m: sha for m, sha in bars.items() if oldest <= m <= month}
         others = {name: _hash(frame, time, month) for name, (frame, time) in sorted(tables.items())}
-        said = json.dumps([code, list(names), read, others], sort_keys=True)
+        said = json.dumps([formulas(), list(names), read, others], sort_keys=True)
         found[month] = hashlib.sha256(said.encode()).hexdigest()
     return found
 
 
-def remember(lake: Lake, keys: Mapping[str, str], inputs: Mapping[str, str]) -> None:
-    """Keep what the stored features of `keys` are made of; written after them, so a kill between makes them again."""
-    bars, features = lake.months("bars", keys), lake.months("features", keys)
+def formulas() -> str:
+    """Fingerprint of the code that makes features: what judges and reports them is left out."""
+    package = pipelines.features
+    own = [f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__) if not m.ispkg]
+    return fingerprint(*own, "pipelines.market.timeframes", "pipelines.market.calendars")
+
+
+def remember(lake: Lake, keys: Mapping[str, str], made: Stale, written: Receipt) -> None:
+    """Keep what the months since `made.since` are made of: as it was read, beside what this very run has written.
+
+    It comes after the features, so a kill between the two makes them again; months before stay as they were kept.
+    """
+    features, code = lake.months("features", keys, written.version), formulas()
     rows = [
-        {"month": m, "inputs": inputs[m], "bars": bars[m], "features": sha} for m, sha in features.items()
+        {"month": m, "inputs": made.inputs[m], "code": code, "bars": made.bars[m], "features": features[m]}
+        for m in sorted(made.inputs.keys() & features.keys())
+        if start_of(m) >= made.since
     ]
-    lake.replace(TABLE, pl.DataFrame(rows, schema=MADE_FROM), keys)
+    before = made.kept.filter(
+        pl.col("month") < f"{made.since:%Y-%m}", pl.col("month").is_in(list(made.inputs))
+    )
+    lake.replace(TABLE, pl.concat([before, pl.DataFrame(rows, schema=MADE_FROM)]), keys)
 
 
 def made_from(lake: Lake, keys: Mapping[str, str]) -> pl.DataFrame:
     """What the months of features of `keys` were made from, or no row."""
-    return lake.read(TABLE, keys) if lake.exists(TABLE, keys) else pl.DataFrame(schema=MADE_FROM)
+    if not lake.exists(TABLE, keys):
+        return pl.DataFrame(schema=MADE_FROM)
+    stored = lake.read(TABLE, keys)
+    lacking = [
+        pl.lit(None, kind).alias(name) for name, kind in MADE_FROM.items() if name not in stored.columns
+    ]
+    return stored.with_columns(lacking).select(list(MADE_FROM))
 
 
-def not_of_these_bars(lake: Lake, keys: Mapping[str, str]) -> list[str]:
-    """Months whose features were made of other bars than are stored now, or are not there at all."""
-    kept = made_from(lake, keys)
-    of = {row["month"]: (row["bars"], row["features"]) for row in kept.iter_rows(named=True)}
-    bars, features = lake.months("bars", keys), lake.months("features", keys)
-    return sorted(m for m in bars.keys() | features.keys() if of.get(m) != (bars.get(m), features.get(m)))
+def outdated(lake: Lake, keys: Mapping[str, str]) -> list[str]:
+    """Months whose features were made of other bars than are stored now, by other formulas, or are not there at all."""
+    of = {row[0]: row[1:] for row in made_from(lake, keys).drop("inputs").iter_rows()}
+    bars, features, code = lake.months("bars", keys), lake.months("features", keys), formulas()
+    return sorted(
+        m for m in bars.keys() | features.keys() if of.get(m) != (code, bars.get(m), features.get(m))
+    )
 
 
 def start_of(month: str) -> datetime:
@@ -107,4 +124,7 @@ def _hash(frame: pl.DataFrame | None, time: str, month: str) -> str | None:
         return None
     start = start_of(month)
     after = (start + timedelta(days=32)).replace(day=1)
-    return content_hash(canonical(frame.filter(pl.col(time).is_between(start - _BEFORE, after)), time))
+    read = frame.filter(
+        pl.col(time).is_between(start - _BEFORE, after + GRACE)
+    )  # its last bar waits that long
+    return content_hash(canonical(read, time))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.increments import not_of_these_bars
+from assets.increments import outdated
 from pipelines.errors import BadData
 from resources.datasets import Dataset
 from resources.lake import Lake, Receipt
@@ -37,7 +37,7 @@ def pinned(
     """Both tables of `keys` (symbol, timeframe) at those versions, or at the newest.
 
     Raises BadData when they do not hold the same bars, or, of the newest, when a month of features was made of other
-    bars: features that lag behind would meet labels not theirs.
+    bars or by other formulas: features that lag behind would meet labels not theirs.
     """
     receipts = (
         lake.fingerprint("features", keys, features_version),
@@ -51,11 +51,12 @@ def pinned(
             f"({receipts[1].first} to {receipts[1].last}); materialize `features` again."
         )
     newest = features_version is None and bars_version is None
-    if newest and (months := not_of_these_bars(lake, keys)):
+    if newest and (months := outdated(lake, keys)):
+        more = f" and {len(months) - 3} more months" if len(months) > 3 else ""
         raise BadData(
-            f"features of {keys['symbol']} {keys['timeframe']} must be made of its bars as they are stored, found "
-            f"other bars, or features that were changed, in {', '.join(months[:3])}"
-            f"{f' and {len(months) - 3} more months' if len(months) > 3 else ''}; materialize `features` again."
+            f"features of {keys['symbol']} {keys['timeframe']} must be made of its bars as they are stored and by the "
+            f"formulas as they are, found others, or features that were changed, in {', '.join(months[:3])}{more}; "
+            "materialize `features` again."
         )
     return Pinned(features, bars, receipts)
 

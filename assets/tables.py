@@ -18,14 +18,15 @@ def optional(
     schema: dict[str, pl.DataType | type[pl.DataType]],
     start: datetime | None = None,
     end: datetime | None = None,
+    version: int | None = None,
 ) -> pl.DataFrame:
-    """The partition's rows, or an empty frame of the schema when it was never materialised.
+    """The partition's rows, at a version of the table, or an empty frame of the schema when it was never materialised.
 
     A column of the schema that an older table does not have is null, behind its others.
     """
     if not lake.exists(table, keys):
         return pl.DataFrame(schema=schema)
-    rows = lake.read(table, keys, start, end)
+    rows = lake.read(table, keys, start, end, version=version)
     return rows.with_columns(
         pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns
     )

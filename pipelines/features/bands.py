@@ -1,6 +1,6 @@
 """Features 30–33: Bollinger bands of 20 bars and two standard deviations."""
 
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def bb_lower(x: Block) -> Array:
     return x(_middle) - 0.5 * x(_width)
 
 
-@feature(unit="ratio", lookback=_ROWS, bounds=(0.0, 4 * sqrt(_ROWS)))
+@feature(unit="ratio", lookback=_ROWS, bounds=(0.0, inf))
 def bb_width(x: Block) -> Array:
     """(bb_upper − bb_lower)/C = 4·std_20/C.
 

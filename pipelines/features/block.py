@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.errors import MissingData
+from pipelines.errors import BadData, MissingData
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -52,12 +52,25 @@ class Inputs:
             return self._columns[name]
 
     def table(self, name: str, group: str, columns: Sequence[str]) -> pl.DataFrame:
-        """The table that a group needs; raises MissingData without it: an absent source is never a zero."""
+        """The table that a group needs; raises MissingData without it or a column: an absent source is never a zero.
+
+        BadData for an open time that is there twice: joined, it would move every later row.
+        """
         found = self.tables.get(name)
         if found is None:
             raise MissingData(
                 f"{group} features need a {name} table: expected columns {', '.join(columns)}, found none; "
                 f"pass {name}=… or leave the group out."
+            )
+        if missing := [column for column in columns if column not in found.columns]:
+            raise MissingData(
+                f"{group} features need a {name} table with columns {', '.join(columns)}, found no "
+                f"{missing[0]!r}; make the table again."
+            )
+        if "open_time" in columns and found["open_time"].is_duplicated().any():
+            twice = found.filter(pl.col("open_time").is_duplicated())["open_time"][0]
+            raise BadData(
+                f"the {name} table must hold each open_time once, found {twice} more often; leave one row of it."
             )
         return found
 

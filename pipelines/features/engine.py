@@ -52,6 +52,9 @@ def compute(
     group's table is absent.
     """
     wanted = features_named(feature_set("v5").names if names is None else names)
+    if len(set(wanted)) < len(wanted):
+        twice = next(one.name for one in wanted if wanted.count(one) > 1)
+        raise BadData(f"features must be named once each, found {twice!r} more often; leave one of them out.")
     require_existing(wanted, timeframe)
     length = length_of(timeframe)
     steps = _steps(bars)

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.errors import BadData, BadSettings, UnknownName
 from pipelines.market.schemas import UTC_US
 from pipelines.sequences.grid import micros, step_of
-from pipelines.sequences.volatility import volatility
+from pipelines.sequences.volatility import of_this_market, volatility
 
 CLASSES = ("DOWN", "NEUTRAL", "UP")
 DOWN, NEUTRAL, UP = 0, 1, 2
@@ -63,8 +64,10 @@ def labels(
         raise UnknownName(
             f"label rule {rule!r} is not known: expected one of {', '.join(RULES)}; correct it."
         )
-    if rule == "cost" and round_trip_cost is None:
-        raise BadSettings("label rule 'cost' needs round_trip_cost as a log return, found none; state it.")
+    if rule == "cost" and (round_trip_cost is None or not isfinite(round_trip_cost)):
+        raise BadSettings(
+            f"label rule 'cost' needs round_trip_cost as a log return, found {round_trip_cost}; state it."
+        )
     outcome = _outcome(bars, timeframe, horizon, round_trip_cost or 0.0)
     classes, double = RULES[rule](outcome)
     classes = np.where(outcome.known, classes, np.int8(NONE))
@@ -107,19 +110,11 @@ def _outcome(bars: pl.DataFrame, timeframe: str, horizon: int, cost: float) -> _
     y, known = np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
     if n > reach:
         whole = times[reach:] - times[:-reach] == reach * step_of(timeframe)
-        here = (volume > 0) & _of_this_market(bars)
+        here = (volume > 0) & of_this_market(bars)
         traded = here[1 : n - horizon] & here[reach:]
         known[:-reach] = whole & traded
         y[:-reach] = np.log(opens[reach:] / opens[1 : n - horizon])
     return _Outcome(y, volatility(bars, timeframe, horizon), known, horizon, cost, bars)
-
-
-def _of_this_market(bars: pl.DataFrame) -> NDArray[np.bool_]:
-    """Whether somebody could have traded at a bar's open (N,): nobody can at the price of another market."""
-    if "origin" not in bars.columns:
-        return np.ones(bars.height, dtype=np.bool_)
-    here: NDArray[np.bool_] = (bars["origin"].fill_null("candle") != "second-venue").to_numpy()
-    return here
 
 
 def _beyond(outcome: _Outcome, threshold: NDArray[np.float64]) -> Classes:
@@ -144,7 +139,10 @@ def _fixed(outcome: _Outcome) -> Classes:
 
 
 def _triple_barrier(outcome: _Outcome) -> Classes:
-    """First touch of O_{t+1}·exp(±0.96·σ_t·√h) by H or L of bars t+1 … t+h (López de Prado 2018, ch. 3)."""
+    """First touch of O_{t+1}·exp(±0.96·σ_t·√h) by H or L of bars t+1 … t+h (López de Prado 2018, ch. 3).
+
+    A bar of another market on the way touches nothing here, so there is no label unless a touch came before it.
+    """
     h, n = outcome.horizon, outcome.y.size
     if h < SHORTEST_BARRIER_HORIZON:
         raise BadSettings(
@@ -155,7 +153,10 @@ def _triple_barrier(outcome: _Outcome) -> Classes:
     rows = np.flatnonzero(outcome.known & ~np.isnan(outcome.sigma))
     classes[np.isnan(outcome.sigma)] = NONE
     opens, high, low = (outcome.bars[name].to_numpy() for name in ("open", "high", "low"))
+    here = of_this_market(outcome.bars)
     for ahead in range(1, h + 1):
+        classes[rows[~here[rows + ahead]]] = NONE
+        rows = rows[here[rows + ahead]]
         width = np.exp(BARRIER * outcome.sigma[rows] * np.sqrt(h))
         up = high[rows + ahead] >= opens[rows + 1] * width
         down = low[rows + ahead] <= opens[rows + 1] / width

@@ -150,9 +150,10 @@ class Lake:
         files = self._listing(table, {"market": market})
         return [date.fromisoformat(day) for day in files["date"].unique().sort()]
 
-    def months(self, table: str, keys: Keys) -> dict[str, str]:
+    def months(self, table: str, keys: Keys, version: int | None = None) -> dict[str, str]:
         """Content hash of each month of `keys` in a table that replace_months() writes; empty when there is none."""
-        found = self._hashes(open_table(self._uri(table), self.storage_options), texts(keys), "month")
+        delta = open_table(self._uri(table), self.storage_options, version)
+        found = self._hashes(delta, texts(keys), "month")
         return dict(sorted(found.items()))
 
     def version(self, table: str) -> int | None:
@@ -230,6 +231,10 @@ def _months(frame: pl.DataFrame, table: str) -> dict[str, pl.DataFrame]:
     time = time_column(frame.columns)
     if time is None:
         raise BadData(f"rows for table {table!r} have no time: expected a column open_time or time; add it.")
+    if frame[time].null_count():
+        raise BadData(
+            f"rows for table {table!r} need {time!r} in every row, found {frame[time].null_count()} nulls; drop them."
+        )
     parts, start = {}, 0
     for rows, month in frame.select(pl.col(time).dt.truncate("1mo").rle().struct.unnest()).iter_rows():
         parts[f"{month:%Y-%m}"] = frame.slice(start, rows)  # a canonical frame is in order: no copy

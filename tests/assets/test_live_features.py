@@ -1,14 +1,16 @@
 """Features that come a day or a bar at a time are those of one cold build, to the last bit, through the real lake."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
-from assets.features import made_now, wanted
-from assets.increments import made_from, remember
+from assets.feature_months import made_now, wanted
+from assets.increments import made_from, outdated, remember, stale
+from assets.pinned import pinned
+from pipelines.errors import BadData
 from pipelines.features import compute, feature_set
 from pipelines.features.continued import continued, reach
 from pipelines.market.schemas import FUNDING
@@ -19,6 +21,7 @@ from tests.pipelines.features.test_laws import makers
 KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
 NAMES = feature_set("v5").names
 STORED = wanted("1m", pl.DataFrame(schema=FUNDING))  # also those that remember thirty days
+START = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS, RESTARTS = 100_000, 200  # 69 days: January, February and the first days of March
 
 
@@ -32,7 +35,7 @@ def materialise(lake: Lake, world: World, keys: Mapping[str, str] = KEYS) -> tup
     """What the asset does, without its checks: rows made, and months rewritten."""
     made = made_now(lake, world.settings, keys)
     receipt = lake.replace_months("features", made.frame, keys, since=made.stale.since)
-    remember(lake, keys, made.stale.inputs)
+    remember(lake, keys, made.stale, receipt)
     return made.frame.height, receipt.changed
 
 
@@ -93,7 +96,7 @@ def test_another_formula_makes_every_month_again(
     lake = world.lake
     lake.replace_months("bars", bars, KEYS)
     materialise(lake, world)
-    monkeypatch.setattr("assets.increments.fingerprint", lambda *_: "another formula")
+    monkeypatch.setattr("assets.increments.formulas", lambda: "another formula")
     assert materialise(lake, world) == (ROWS, ())
 
 
@@ -117,3 +120,84 @@ def test_features_that_somebody_changed_are_made_again(world: World, bars: pl.Da
     lake.replace_months("features", lake.read("features", KEYS).with_columns(rsi_14=pl.lit(50.0)), KEYS)
     materialise(lake, world)
     assert lake.read("features", KEYS).equals(compute(bars, "1m", STORED))
+
+
+def test_bars_that_change_while_features_are_made_are_not_what_they_were_made_of(
+    world: World, bars: pl.DataFrame
+) -> None:
+    """The run read the old bars: it says so, nothing trains on the pair, and the next run makes them again."""
+    lake = world.lake
+    lake.replace_months("bars", bars, KEYS)
+    made = made_now(lake, world.settings, KEYS)
+    dearer = bars.with_columns(pl.col("open", "high", "low", "close") * 2)
+    lake.replace_months("bars", dearer, KEYS)
+    remember(
+        lake, KEYS, made.stale, lake.replace_months("features", made.frame, KEYS, since=made.stale.since)
+    )
+    assert outdated(lake, KEYS) == ["2024-01", "2024-02", "2024-03"]
+    materialise(lake, world)
+    assert outdated(lake, KEYS) == []
+    assert lake.read("features", KEYS)["close"].equals(dearer["close"])
+
+
+def test_two_runs_at_once_leave_nothing_that_is_believed_wrongly(world: World, bars: pl.DataFrame) -> None:
+    """The older run commits between the two steps of the newer one; and a month of bars goes in the meantime."""
+    lake = world.lake
+    lake.replace_months("bars", bars, KEYS)
+    materialise(lake, world)
+    lake.replace_months("bars", bars.with_columns(pl.col("close") * 1.5, high=pl.col("high") * 1.5), KEYS)
+    first = made_now(lake, world.settings, KEYS)
+    lake.replace_months("bars", bars.filter(pl.col("open_time").dt.month() < 3), KEYS)
+    second = made_now(lake, world.settings, KEYS)
+    one = lake.replace_months("features", first.frame, KEYS, since=first.stale.since)
+    two = lake.replace_months("features", second.frame, KEYS, since=second.stale.since)
+    remember(lake, KEYS, second.stale, two)
+    remember(lake, KEYS, first.stale, one)
+    assert outdated(lake, KEYS)
+    materialise(lake, world)
+    assert outdated(lake, KEYS) == []
+    kept = bars.filter(pl.col("open_time").dt.month() < 3)
+    assert lake.read("features", KEYS).equals(compute(kept, "1m", STORED))
+
+
+def test_a_rate_that_is_stamped_just_after_midnight_belongs_to_the_month_before_too(world: World) -> None:
+    """The last bar of January waits three seconds: what is stamped 00:00:00.5 is known to it, also a run later."""
+    lake, hours = world.lake, {"symbol": "BTC-USD", "timeframe": "1h"}
+    bars = makers.bars(1_000, "1h", seed=2)
+    lake.replace_months("bars", bars, hours)
+    stamps = [datetime(2024, 1, 31, hour, tzinfo=UTC) for hour in (20, 21, 22, 23)]
+    late = datetime(2024, 2, 1, 0, 0, 0, 500_000, tzinfo=UTC)
+    rates = pl.DataFrame(
+        {"time": [*stamps, late], "rate": [1e-5, 2e-5, 3e-5, 4e-5, 5e-5], "period_hours": 1.0}
+    )
+    for known in (rates.head(4), rates):
+        lake.replace_months(
+            "funding", known.with_columns(pl.col("time").cast(FUNDING["time"])), {"symbol": "BTC-USD"}
+        )
+        materialise(lake, world, hours)
+    at = lake.read("features", hours).filter(pl.col("open_time") == datetime(2024, 1, 31, 23, tzinfo=UTC))
+    assert at["funding_rate"].to_list() == pytest.approx([0.5])
+
+
+def test_features_of_older_formulas_are_not_trained_on(
+    world: World, bars: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.lake.replace_months("bars", bars.head(3_000), KEYS)
+    materialise(world.lake, world)
+    assert pinned(world.lake, KEYS).features.height == 3_000
+    monkeypatch.setattr("assets.increments.formulas", lambda: "another formula")
+    with pytest.raises(
+        BadData, match=r"by the formulas as they are, found others, .* in 2024-01; materialize"
+    ):
+        pinned(world.lake, KEYS)
+
+
+def test_another_calendar_is_another_input(world: World, bars: pl.DataFrame) -> None:
+    lake = world.lake
+    lake.replace_months("bars", bars, KEYS)
+    materialise(lake, world)
+    beside = {"funding": (pl.DataFrame(schema=FUNDING), "time"), "flow": (None, "open_time")}
+    told = stale(lake, KEYS, STORED, {**beside, "sessions": (None, "open")})
+    sessions = pl.DataFrame({"open": [START], "close": [START + timedelta(hours=8)]})
+    other = stale(lake, KEYS, STORED, {**beside, "sessions": (sessions, "open")})
+    assert (told.since.month, other.since) == (3, START)

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.increments import fingerprints, remember
+from assets.increments import remember, stale
 from pipelines.settings import Settings, parse
 from resources.lake import Lake
 from resources.registry import Registry
@@ -152,6 +152,6 @@ def why(result: dg.ExecuteInProcessResult) -> str:
 
 def keep_features(lake: Lake, features: pl.DataFrame, keys: dict[str, str]) -> None:
     """Store features as made of the bars that are stored: what the `features` asset writes."""
-    lake.replace_months("features", features, keys)
     names = [name for name in features.columns if name != "open_time"]
-    remember(lake, keys, fingerprints(lake.months("bars", keys), keys["timeframe"], names, {}))
+    made = stale(lake, keys, names, {})
+    remember(lake, keys, made, lake.replace_months("features", features, keys))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.features import made_now
+from assets.feature_months import made_now
 from assets.increments import remember
 from pipelines.errors import BadData
 from pipelines.settings import parse
@@ -50,6 +50,6 @@ def materialise(lake: Lake) -> float:
     settings = parse(settings_text(Path("unused"), 1, 730), {}, "benchmark")
     started = time.perf_counter()
     made = made_now(lake, settings, KEYS)
-    lake.replace_months("features", made.frame, KEYS, since=made.stale.since)
-    remember(lake, KEYS, made.stale.inputs)
+    receipt = lake.replace_months("features", made.frame, KEYS, since=made.stale.since)
+    remember(lake, KEYS, made.stale, receipt)
     return time.perf_counter() - started

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipelines.errors import BadData
 from pipelines.features.causality.cuts import edges, spread
 from pipelines.features.causality.leak import Leak
 from pipelines.features.causality.modes import MODES, Mode
@@ -47,20 +48,33 @@ def leaks(
         or row numbers, whose leak a piece, moved by weeks, may not have.
     looks : rows that are looked at one by one: all of them up to this many, an even sample of a longer series.
     thorough : every mode at every cut and row; otherwise each gets one of them, drawn by the seed.
-    Raises BadData when the function refuses what it is given, returns other rows, or is not deterministic.
+    Raises BadData when the function refuses what it is given, returns other rows or columns, or is not deterministic,
+    and when there is nothing to look at.
+
+    Rows that share a time (trades, symbols one above the other) are no future of each other. Nothing is said of a
+    column that is null throughout, nor of a table that the function holds itself instead of taking it as an argument.
 
     Cost in calls, for N = looks rows of a function that forgets across a gap: about N/64 + 60 on the series (times 8
     when thorough) and one or two (thorough: 8 to 16) times N·(memory + 64) rows in pieces. Columns that cannot be
     cleared in pieces, and functions of several tables, cost one call a row.
     """
     world = World(compute, bars, tables or {}, time, usable_after, seed)
+    if not modes:
+        raise BadData(
+            "leaks are shown by what modes do to the future, found no mode; leave modes out or name some."
+        )
     if cuts is None:
         columns = tuple(world.features.columns)
-        parts = [] if world.tables or not memory else [Part(columns, compute, memory)]
+        parts = [] if world.tables or world.tied or not memory else [Part(columns, compute, memory)]
         return searched(world, parts, modes, looks, thorough=thorough)
+    inside = [cut for cut in cuts if 0 <= cut <= world.last_cut]
+    if not inside:
+        raise BadData(
+            f"no cut of {list(cuts)[:5]} has a future: expected some in 0 … {world.last_cut}; correct them."
+        )
     search = Search(world)
-    search.tries((cut, mode) for cut in cuts if 0 <= cut <= world.last_cut for mode in modes)
-    return search.result(modes, cuts)
+    search.tries((cut, mode) for cut in inside for mode in modes)
+    return search.result(modes, inside)
 
 
 def searched(
@@ -72,7 +86,7 @@ def searched(
     rows = _looked_at(world, looks)
     alone = set(world.features.columns).difference(*(part.columns for part in parts))
     unclear = {name for part in parts for name in uncleared(world, part, rows, modes, thorough=thorough)}
-    search.tries(_trials(world, rows, modes, thorough=thorough and not world.tables), only=alone | unclear)
+    search.tries(_trials(world, rows, modes, thorough=thorough), only=alone | unclear)
     return search.result(modes, rows)
 
 
@@ -80,17 +94,17 @@ def _chosen(world: World, looks: int) -> NDArray[np.int64]:
     """Edges and evenly spaced cuts, at most looks/32 of the latter."""
     even = spread(np.arange(min(HORIZON, world.rows) - 1, world.rows, HORIZON), max(1, looks // 32))
     chosen = np.unique(np.concatenate([edges(world.bars, world.times, world.features), even]))
-    return chosen[chosen <= world.last_cut]
+    return world.cuttable(chosen)
 
 
 def _looked_at(world: World, looks: int) -> NDArray[np.int64]:
     """Every row that has a future; of a longer series edges and a random row out of each of `looks` stretches."""
     rows = world.last_cut + 1
     if rows <= looks:
-        return np.arange(rows)
+        return world.cuttable(np.arange(rows))
     bounds = np.linspace(0, rows, looks + 1).astype(np.int64)
     picked = np.random.default_rng(world.seed).integers(bounds[:-1], bounds[1:])
-    return np.unique(np.concatenate([picked, _chosen(world, looks)]))
+    return np.unique(np.concatenate([world.cuttable(picked), _chosen(world, looks)]))
 
 
 def _trials(

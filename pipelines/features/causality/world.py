@@ -59,6 +59,10 @@ class World:
         self._known = {n: _microseconds(table.frame, table.known_at, n) for n, table in tables.items()}
         frames = {name: table.frame for name, table in tables.items()}
         self.features = self._run(bars, frames, "the bars as they are")
+        if not self.features.columns:
+            raise BadData(
+                f"the function gives nothing but {time!r}: expected a feature at least; return what it computes."
+            )
         again = self._run(bars, frames, "the bars as they are")
         if not self.features.equals(again):
             raise BadData(
@@ -70,6 +74,17 @@ class World:
     def rows(self) -> int:
         """Number of bars."""
         return self.bars.height
+
+    @property
+    def tied(self) -> bool:
+        """Whether rows share a time, as trades do, and several symbols: then none of them is another's future."""
+        return bool((np.diff(self.times) == 0).any())
+
+    def cuttable(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those rows after which something later comes: the last one of each time."""
+        later = np.append(np.diff(self.times) > 0, self.tables != {})
+        ends: NDArray[np.int64] = rows[(rows <= self.last_cut) & later[rows]]
+        return ends
 
     @property
     def last_cut(self) -> int:
@@ -85,7 +100,13 @@ class World:
             for name, table in self.tables.items()
         }
         what = f"the bars with the future {mode.name} after row {cut}"
-        return self._run(bars, tables, what).head(cut + 1)
+        found = self._run(bars, tables, what)
+        if found.columns != self.features.columns:
+            raise BadData(
+                f"the function gives other columns for {what}: expected {', '.join(self.features.columns)}, found "
+                f"{', '.join(found.columns)}; give the same ones whatever the values are."
+            )
+        return found.head(cut + 1)
 
     def random(self, number: int, mode: Mode) -> np.random.Generator:
         """The same numbers for the same seed, cut and mode."""
@@ -102,7 +123,8 @@ def run(compute: Compute, bars: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
     Raises BadData when the function fails or gives anything but one row a bar.
     """
     try:
-        found = compute(bars, **tables)
+        # a copy costs nothing, and a function that adds columns to what it is given would keep the first answer
+        found = compute(bars.clone(), **{name: table.clone() for name, table in tables.items()})
     except Exception as error:
         raise BadData(
             f"the function refuses {what}: expected features, found {type(error).__name__}: {error}; let it compute "
@@ -118,6 +140,10 @@ def run(compute: Compute, bars: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
 
 def _microseconds(frame: pl.DataFrame, what: str | pl.Expr, name: str) -> NDArray[np.int64]:
     """Times as microseconds since 1970, (N,); raises BadData for anything that is no complete column of times."""
+    if isinstance(what, str) and what not in frame.columns:
+        raise BadData(
+            f"{name} has no column {what!r}: expected the time of each row, found {', '.join(frame.columns)}."
+        )
     column = frame.select(pl.col(what) if isinstance(what, str) else what).to_series()
     if not isinstance(column.dtype, pl.Datetime) or column.null_count():
         raise BadData(

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.errors import NotEnoughEvidence
+from pipelines.features import catalogue
 from pipelines.features.reporting.bins import Array
 from pipelines.features.reporting.drift import drift
 from pipelines.features.reporting.information import Importance, entropy, importance
@@ -66,7 +67,10 @@ def measure(features: pl.DataFrame, labels: Labelled, timeframe: str) -> Measure
         raise NotEnoughEvidence(
             "not enough evidence: the feature table has no row, expected at least one; materialize `features` first."
         )
-    names = features.columns[1:]
+    declared = {one.name for one in catalogue()}
+    names = [
+        name for name in features.columns[1:] if name in declared
+    ]  # a table keeps the columns of removed ones
     moved = drift(features, names)
     values = encoded(sample(features), names)
     worth, bits = _importance(features, labels, names)

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.errors import MissingData
+from pipelines.errors import BadData, MissingData
 from pipelines.features import compute
 from pipelines.features.breadth import BREADTH, breadth
 from pipelines.market.schemas import BARS
@@ -83,3 +83,15 @@ def test_prices_times_anything_change_nothing() -> None:
 def test_without_a_source_it_is_absent() -> None:
     with pytest.raises(MissingData, match="breadth features need a breadth table"):
         compute(makers.bars(5), "1m", ["market_breadth"])
+
+
+def test_an_open_time_that_is_there_twice_is_refused() -> None:
+    """Joined, it would move every later value by a bar."""
+    table = breadth(MARKET, "1m")
+    twice = pl.concat([table, table.slice(1, 1)]).sort("open_time")
+    with pytest.raises(
+        BadData, match="the breadth table must hold each open_time once, found 2024-01-01 00:0"
+    ):
+        compute(MARKET["A"], "1m", ["market_breadth"], breadth=twice)
+    with pytest.raises(MissingData, match="found no 'breadth'"):
+        compute(MARKET["A"], "1m", ["market_breadth"], breadth=table.drop("breadth"))

@@ -290,3 +290,65 @@ def test_a_function_that_refuses_a_future_is_an_error_that_names_it() -> None:
     )
     quiet = [mode for mode in MODES if mode.name not in {"times 1e6", "another market"}]
     assert leaks(strict, makers.bars(60), modes=quiet) == []
+
+
+def test_a_function_that_changes_what_it_is_given_keeps_no_first_answer() -> None:
+    """Guarded by `if`, the look-ahead of the first call would be the answer of all others, and of the caller's bars."""
+
+    def lazy(bars: pl.DataFrame) -> pl.DataFrame:
+        if "ahead" not in bars.columns:
+            bars.insert_column(bars.width, bars["close"].shift(-1).alias("ahead"))
+        return bars.select("open_time", "ahead")
+
+    bars = makers.bars(200)
+    assert [one.column for one in leaks(lazy, bars)] == ["ahead"]
+    assert bars.columns == list(BARS)
+
+
+def test_rows_of_one_time_are_no_future_of_each_other() -> None:
+    """Two symbols one above the other: a mean over them is honest, the next minute's is not."""
+    both = pl.concat([makers.bars(150, seed=1), makers.bars(150, seed=2)]).sort(
+        "open_time", maintain_order=True
+    )
+    mean = CLOSE.mean().over("open_time")
+    assert leaks(lambda panel: panel.select("open_time", mean), both) == []
+    late = leaks(lambda panel: panel.select("open_time", late=mean.shift(-2)), both)
+    assert [(one.column, one.row) for one in late] == [("late", 0)]
+
+
+def test_every_way_at_every_row_also_with_a_table() -> None:
+    """One row that reads one later row of a table: found whatever the seed."""
+    bars = makers.bars(120)
+    times = bars["open_time"] + length_of("1m")
+    told = pl.DataFrame({"at": times, "x": np.random.default_rng(1).normal(size=120)})
+
+    def rare(rows: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+        late = told.height > 71 and (told["x"][71] or 0.0) > 0
+        reads = pl.Series([float(late and row == 70) for row in range(rows.height)])
+        return rows.select("open_time", rare=reads)
+
+    for seed in range(6):
+        found = leaks(
+            rare,
+            bars,
+            tables={"told": Table(told, "at")},
+            usable_after=length_of("1m"),
+            thorough=True,
+            seed=seed,
+        )
+        assert [one.row for one in found] == [70], seed
+
+
+def test_nothing_to_look_at_is_no_verdict() -> None:
+    honest = column(CLOSE)
+    refused(
+        lambda bars: bars.select("open_time"), "gives nothing but 'open_time': expected a feature at least"
+    )
+    refused(honest, "found no mode", modes=[])
+    refused(honest, "no cut of .* has a future: expected some in 0 … 58", cuts=[59, 99])
+    refused(honest, "no cut of", cuts=[])
+    refused(honest, "bars has no column 'closed'", time="closed")
+    refused(
+        lambda bars: bars.select(pl.when(CLOSE > 1e5).then(1).otherwise(0).alias("high")).to_dummies(),
+        "the function gives other columns for the bars with the future",
+    )

@@ -154,3 +154,47 @@ def test_refusals(make_bars) -> None:
     with pytest.raises(BadData, match=r"NEUTRAL 97.0 %"):
         require_balanced(np.repeat([0, 1, 2], [2, 97, 1]), "fixed")
     assert require_balanced(np.repeat([0, 1, 2], [10, 80, 10]), "fixed")["NEUTRAL"] == 0.8
+
+
+@pytest.mark.parametrize("rule", ["volatility", "triple_barrier"])
+def test_no_label_rests_on_a_price_of_another_market(make_bars, rule) -> None:
+    """Forty bars of a second venue: whatever prices it has there, no label and no σ is another one."""
+    bars = make_bars(900)
+    here = (pl.int_range(pl.len()) < 500) | (pl.int_range(pl.len()) >= 540)
+    filled = bars.with_columns(origin=pl.when(here).then(pl.lit("candle")).otherwise(pl.lit("second-venue")))
+    told = []
+    for basis in (1.0, 1.004, 0.5):
+        prices = (pl.col(name) for name in ("open", "high", "low", "close"))
+        elsewhere = [pl.when(here).then(price).otherwise(price * basis) for price in prices]
+        told.append(labels(filled.with_columns(elsewhere), "1m", 24, rule))
+    for other in told[1:]:
+        assert other.equals(told[0])
+    assert (
+        told[0]["label"].slice(540, 300).null_count() == 0
+    )  # a hole that was filled does not stop the labels
+    assert told[0]["label"].slice(500, 39).drop_nulls().is_empty() or rule == "volatility"
+
+
+def test_volatility_leaves_out_returns_of_another_market(make_bars) -> None:
+    bars = make_bars(700)
+    foreign = pl.int_range(pl.len()).is_between(400, 402)
+    filled = bars.with_columns(
+        origin=pl.when(foreign).then(pl.lit("second-venue")).otherwise(pl.lit("candle"))
+    )
+    returns = np.diff(np.log(bars["close"].to_numpy()))
+    left = np.delete(
+        returns[450 - 288 : 450], [399 - 162, 400 - 162, 401 - 162, 402 - 162]
+    )  # into, inside, out of
+    assert volatility(filled, "1m", 60)[450] == pytest.approx(left.std(ddof=1), rel=1e-12)
+    mostly = bars.with_columns(
+        origin=pl.when(pl.int_range(pl.len()).is_between(300, 460)).then(pl.lit("second-venue"))
+    )
+    assert math.isnan(volatility(mostly, "1m", 60)[460])
+    assert math.isnan(volatility(mostly, "1m", 60)[588])
+    assert not math.isnan(volatility(mostly, "1m", 60)[610])
+
+
+@pytest.mark.parametrize("cost", [None, math.nan, math.inf])
+def test_a_cost_that_is_no_number_is_refused(make_bars, cost) -> None:
+    with pytest.raises(BadSettings, match="needs round_trip_cost as a log return, found"):
+        labels(make_bars(400), "1m", 12, "cost", cost)

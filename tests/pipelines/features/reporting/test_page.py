@@ -118,6 +118,15 @@ def test_one_month_says_nothing_of_drift(tables: tuple[pl.DataFrame, pl.DataFram
     assert any(one.startswith("Drift of 2026-01: nothing is said") for one in sentences(found))
 
 
+def test_a_column_of_a_feature_that_was_removed_is_passed_over(
+    tables: tuple[pl.DataFrame, pl.DataFrame],
+) -> None:
+    """A lake's table keeps the column of a feature that nobody declares any more."""
+    features, bars = tables
+    old = features.with_columns(no_longer_declared=pl.lit(1.0))
+    assert measure(old, labelled(bars), "1h").names == measure(features, labelled(bars), "1h").names
+
+
 def test_a_table_without_rows_is_refused(tables: tuple[pl.DataFrame, pl.DataFrame]) -> None:
     features, bars = tables
     with pytest.raises(NotEnoughEvidence, match="the feature table has no row, expected at least one"):

@@ -1,0 +1,74 @@
+"""What the features of a partition are made of, and making the stale months. Nothing is judged or stored here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets import causality
+from assets.cohort_group import flow_of
+from assets.increments import Stale, stale
+from assets.tables import optional
+from pipelines.features import feature_set
+from pipelines.features.continued import continued, reach
+from pipelines.features.sets import features_named
+from pipelines.market.calendars import ALWAYS, DAY, Calendar
+from pipelines.market.schemas import BARS, FUNDING
+from pipelines.market.timeframes import length_of
+from pipelines.settings import Settings
+from resources.lake import Lake
+
+
+@dataclass(frozen=True)
+class Made:
+    """Features of the months that were stale, and what they were made of."""
+
+    frame: pl.DataFrame
+    names: tuple[str, ...]
+    bars: pl.DataFrame  # theirs, and those before them within reach
+    funding: pl.DataFrame
+    flow: pl.DataFrame | None
+    cohorts: str  # on how many days there are any, or why not
+    stale: Stale
+
+
+def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
+    """The features of a symbol and timeframe from the first month on that is not stored as it would be made now."""
+    symbol, timeframe = keys["symbol"], keys["timeframe"]
+    funding = optional(lake, "funding", {"symbol": symbol}, FUNDING)
+    flow, cohorts = flow_of(lake, settings, keys)
+    sessions = sessions_of(settings, symbol)
+    names = wanted(timeframe, funding, flow)
+    tables = {"funding": (funding, "time"), "flow": (flow, "open_time"), "sessions": (sessions, "open")}
+    found = stale(lake, keys, names, tables)
+    since = found.since - max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
+    # at the very version whose content is remembered; those of an older table lack columns
+    bars = optional(lake, "bars", dict(keys), BARS, since, version=found.bars_version)
+    past, new = (
+        bars.filter(pl.col("open_time") < found.since),
+        bars.filter(pl.col("open_time") >= found.since),
+    )
+    frame = continued(past, new, timeframe, names, funding=funding, flow=flow, sessions=sessions)
+    return Made(frame, names, bars, funding, flow, cohorts, found)
+
+
+def sessions_of(settings: Settings, symbol: str) -> pl.DataFrame | None:
+    """SESSIONS of the span of a symbol whose market closes; None where it never does."""
+    calendar = settings.universe.of(symbol).calendar
+    if calendar == ALWAYS:
+        return None
+    start, end = settings.universe.expected_span(symbol)
+    return Calendar(calendar).sessions(start, end + DAY)
+
+
+def wanted(timeframe: str, funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:
+    """v5, meta12 and intraday12, and the groups whose source is recorded: without one a group is absent, never zero.
+
+    market_breadth is made by whoever has the bars of the whole market: stored here, a symbol's features would change
+    with the bars of every other one.
+    """
+    sets = ["v5", "meta12", "intraday12"]
+    sets += ["meta17_funding"] if not funding.is_empty() else []
+    sets += ["meta17_cohorts"] if flow is not None else []
+    names = dict.fromkeys(name for each in sets for name in feature_set(each, timeframe).names)
+    return tuple(one.name for one in features_named(list(names)) if one.source != "breadth")
