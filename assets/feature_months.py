@@ -12,7 +12,7 @@ from assets.tables import optional
 from pipelines.features import feature_set
 from pipelines.features.continued import continued, reach
 from pipelines.features.sets import features_named
-from pipelines.market.calendars import ALWAYS, DAY, Calendar
+from pipelines.market.calendars import DAY, closing_sessions
 from pipelines.market.schemas import BARS, FUNDING
 from pipelines.market.timeframes import length_of
 from pipelines.settings import Settings
@@ -37,11 +37,13 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     symbol, timeframe = keys["symbol"], keys["timeframe"]
     funding = optional(lake, "funding", {"symbol": symbol}, FUNDING)
     flow, cohorts = flow_of(lake, settings, keys)
-    sessions = sessions_of(settings, symbol)
+    start, end = settings.universe.expected_span(symbol)
+    sessions = closing_sessions(settings.universe.of(symbol).calendar, start, end + DAY)
     names = wanted(timeframe, funding, flow)
     tables = {"funding": (funding, "time"), "flow": (flow, "open_time"), "sessions": (sessions, "open")}
     found = stale(lake, keys, names, tables)
-    since = found.since - max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
+    back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
+    since = found.since - back if sessions is None else None  # of a market that closes they lie further back
     # at the very version whose content is remembered; those of an older table lack columns
     bars = optional(lake, "bars", dict(keys), BARS, since, version=found.bars_version)
     past, new = (
@@ -50,15 +52,6 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     )
     frame = continued(past, new, timeframe, names, funding=funding, flow=flow, sessions=sessions)
     return Made(frame, names, bars, funding, flow, cohorts, found)
-
-
-def sessions_of(settings: Settings, symbol: str) -> pl.DataFrame | None:
-    """SESSIONS of the span of a symbol whose market closes; None where it never does."""
-    calendar = settings.universe.of(symbol).calendar
-    if calendar == ALWAYS:
-        return None
-    start, end = settings.universe.expected_span(symbol)
-    return Calendar(calendar).sessions(start, end + DAY)
 
 
 def wanted(timeframe: str, funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:

@@ -61,8 +61,9 @@ def fingerprints(
 ) -> dict[str, str]:
     """Month -> fingerprint of all that its features are made of: bars within reach, other tables, names and code."""
     back, found = reach(names, timeframe), {}
+    closes = tables.get("sessions", (None, ""))[0] is not None  # then as many bars lie further back in time
     for month in bars:
-        oldest = f"{start_of(month) - back:%Y-%m}"
+        oldest = "" if closes else f"{start_of(month) - back:%Y-%m}"
         read = {m: sha for m, sha in bars.items() if oldest <= m <= month}
         others = {name: _hash(frame, time, month) for name, (frame, time) in sorted(tables.items())}
         said = json.dumps([formulas(), list(names), read, others], sort_keys=True)

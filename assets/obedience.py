@@ -1,9 +1,11 @@
 """Which pointers a paper session may obey, and why not the others. Trading itself is paper.py."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.errors import BadBundle, UnknownName
+from pipelines.market.calendars import ALWAYS
 from pipelines.models.forecaster import Forecaster, load
 from pipelines.promotion.bundle import Bundle
 from pipelines.promotion.pointer import Pointer
@@ -18,6 +20,7 @@ class Obeyed:
     slot: str
     pointer: Pointer
     forecaster: Forecaster
+    calendar: str = ALWAYS  # of the symbol's market
 
     @property
     def serves_from(self) -> datetime:
@@ -27,11 +30,15 @@ class Obeyed:
 
 
 def obey(
-    registry: Registry, session: SessionSettings, horizon: int | None = None
+    registry: Registry,
+    session: SessionSettings,
+    horizon: int | None = None,
+    calendars: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Obeyed], dict[str, str]]:
     """The usable pointers by symbol; and by symbol why there is none, or what was wrong on the way to it.
 
     `horizon`: bars that a bundle must look ahead, when the session has a journal that says so already.
+    `calendars`: of the symbols whose market closes.
     """
     obeyed: dict[str, Obeyed] = {}
     reasons: dict[str, str] = {}
@@ -44,7 +51,7 @@ def obey(
         else:
             try:
                 forecaster = _forecaster(registry, found, symbol, session.timeframe, horizon)
-                obeyed[symbol] = Obeyed(slot, found, forecaster)
+                obeyed[symbol] = Obeyed(slot, found, forecaster, (calendars or {}).get(symbol, ALWAYS))
             except (BadBundle, UnknownName) as refused:  # the latter: a feature set that this code has not
                 said.append(str(refused))
         if said:

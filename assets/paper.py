@@ -63,7 +63,9 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         path = journals / f"{session.name}.db"
         terms = stored_terms(path)
         horizon = None if terms is None else int(terms["horizon"])
-        obeyed, reasons = obey(registry, session, horizon)
+        obeyed, reasons = obey(
+            registry, session, horizon, {s.symbol: s.calendar for s in settings.universe.symbols}
+        )
         if not obeyed and horizon is None:
             return dg.MaterializeResult(
                 metadata={"status": "no order", "new_bars": 0, "reasons": dg.MetadataValue.json(reasons)}

@@ -13,9 +13,9 @@ import polars as pl
 from assets.obedience import Obeyed
 from assets.tables import optional
 from pipelines.features import compute, feature_set
+from pipelines.market.calendars import ALWAYS, DAY, closing_sessions
 from pipelines.market.schemas import BARS, UTC_US
 from pipelines.market.timeframes import GRACE, length_of
-from pipelines.models.forecaster import Forecaster
 from pipelines.sequences.volatility import volatility_bars, with_sigma
 from pipelines.trading.lateness import deadline, usable_at
 from pipelines.trading.run import FORECAST_COLUMNS
@@ -28,6 +28,9 @@ Starts = Mapping[str, datetime]
 
 POLL = timedelta(seconds=0.5)  # between two looks at the lake
 LONGEST_WAIT = timedelta(minutes=1)  # the schedule's next tick goes on from there
+CLOSED = (
+    10  # times as many days hold as many bars of a market that closes: XNYS opens 6.5 hours on 5 days of 7
+)
 FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 SILENCE = pl.DataFrame(
     schema={
@@ -76,7 +79,7 @@ def day_of(
     bars, forecasts = [pl.DataFrame(schema=BARS | {"symbol": pl.String})], [SILENCE]
     for symbol, start in starts.items():
         known = obeyed.get(symbol)
-        history = warm_up(known.forecaster, config) if known else timedelta(0)
+        history = warm_up(known, config) if known else timedelta(0)
         frame = _bars(lake, config, symbol, day - history, end)
         new = frame.filter(pl.col("open_time") >= max(day, start))
         if new.is_empty():
@@ -84,7 +87,7 @@ def day_of(
         bars.append(new.with_columns(symbol=pl.lit(symbol)))
         if known:
             since = max(day, start, known.serves_from)
-            told = forecasts_of(known.forecaster, symbol, frame, config, since)
+            told = forecasts_of(known, symbol, frame, config, since)
             forecasts.append(told.with_columns(bundle=pl.lit(known.pointer.sha256)))
     return pl.concat(bars), pl.concat(forecasts)
 
@@ -128,22 +131,28 @@ def _bars(
     return optional(lake, "bars", {"symbol": symbol, "timeframe": config.timeframe}, BARS, start, end)
 
 
-def warm_up(forecaster: Forecaster, config: SessionConfig) -> timedelta:
+def warm_up(known: Obeyed, config: SessionConfig) -> timedelta:
     """Whole days of history that make every feature, σ and window of a day complete."""
-    card = forecaster.manifest
+    card = known.forecaster.manifest
     bars = (
         feature_set(card.feature_set).lookback + card.bars + volatility_bars(card.timeframe, card.horizon) + 2
     )
-    return timedelta(days=-(-bars * length_of(config.timeframe) // timedelta(days=1)) + 1)
+    days = -(-bars * length_of(config.timeframe) // timedelta(days=1)) + 1
+    return timedelta(days=days if known.calendar == ALWAYS else CLOSED * days)
 
 
 def forecasts_of(
-    forecaster: Forecaster, symbol: str, bars: pl.DataFrame, config: SessionConfig, since: datetime
+    known: Obeyed, symbol: str, bars: pl.DataFrame, config: SessionConfig, since: datetime
 ) -> pl.DataFrame:
     """Forecasts on the bars of one symbol that open at or after `since`; those before are only their history."""
-    card = forecaster.manifest
+    card = known.forecaster.manifest
+    span = (bars["open_time"][0], bars["open_time"][-1] + DAY)
+    sessions = closing_sessions(known.calendar, *span)
     features = with_sigma(
-        compute(bars, config.timeframe, card.features), bars, config.timeframe, card.horizon
+        compute(bars, config.timeframe, card.features, sessions=sessions),
+        bars,
+        config.timeframe,
+        card.horizon,
     )
     asked = features.with_columns(sigma=pl.when(pl.col("open_time") >= since).then("sigma"))
-    return forecaster.forecast({symbol: asked})
+    return known.forecaster.forecast({symbol: asked})

@@ -28,11 +28,15 @@ class Inputs:
         bars: pl.DataFrame,
         length: timedelta,
         run: NDArray[np.int64],
+        unbroken: NDArray[np.int64],
         tables: Mapping[str, pl.DataFrame | None],
     ) -> None:
         self.bars = bars
         self.length = length
         self.run = run  # (N,) number of each row's run of bars without an unknown gap, from 0
+        self.unbroken = (
+            unbroken  # the same without any gap, so that a night of a market that closes ends it too
+        )
         self.tables = (
             tables  # what stands beside the bars (funding, flow, breadth, sessions); None: not given
         )

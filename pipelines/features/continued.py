@@ -21,7 +21,7 @@ def memory(names: Sequence[str], timeframe: str) -> int:
 
 
 def reach(names: Sequence[str], timeframe: str) -> timedelta:
-    """How far before the open of a bar the oldest bar opens that its features may read."""
+    """How far before a bar the oldest one opens that its features may read; further where the market closes."""
     return length_of(timeframe) * memory(names, timeframe)
 
 
@@ -38,7 +38,7 @@ def continued(
 ) -> pl.DataFrame:
     """Features of `bars`, one row each, as compute() of all bars that ever were would give them, bit by bit.
 
-    past : the bars before them, at least those within reach(names, timeframe) of the first one; empty at the very start
+    past : the bars before them, the memory(names, timeframe) last ones at least; empty at the very start
     The other tables are those of compute(). Raises what compute() raises; BadData also when `bars` do not follow
     `past`.
     """

@@ -37,8 +37,35 @@ def session(inputs: Inputs) -> tuple[Ints, Ints]:
     if given is None:
         midnight = opened - opened % _DAY_US
         return midnight, midnight + _DAY_US
-    times = given.select(pl.col("open", "close").dt.cast_time_unit("us")).sort("open")
-    bars = inputs.bars.select("open_time").sort("open_time")
+    found = _sessions(inputs.bars["open_time"], given)
+    return found["open"].to_physical().to_numpy(), found["close"].to_physical().to_numpy()
+
+
+def known_runs(opened: pl.Series, length: timedelta, unbroken: Ints, sessions: pl.DataFrame | None) -> Ints:
+    """Number of each bar's run without an unknown gap, (N,).
+
+    From the last bar of a session to the first of the next the market is closed, and nothing is unknown.
+
+    unbroken : number of each bar's run without any gap, (N,)
+    Raises BadData for a bar that no session holds.
+    """
+    if sessions is None:
+        return unbroken
+    found = _sessions(opened, sessions)
+    follows = found.select(
+        last=pl.col("open_time") + 2 * length > pl.col("close"),
+        first=(pl.col("open_time") - length < pl.col("open")) & (pl.col("number").diff() == 1),
+    )
+    closed = follows["last"].shift(1, fill_value=False) & follows["first"].fill_null(value=False)
+    gaps = np.append(False, np.diff(unbroken) != 0) & ~closed.to_numpy()
+    return np.cumsum(gaps)
+
+
+def _sessions(opened: pl.Series, sessions: pl.DataFrame) -> pl.DataFrame:
+    """The session of each bar: open_time, number, open, close."""
+    times = sessions.select(pl.col("open", "close").dt.cast_time_unit("us")).sort("open")
+    times = times.with_row_index("number").cast({"number": pl.Int64})
+    bars = opened.alias("open_time").to_frame().sort("open_time")
     found = bars.join_asof(times, left_on="open_time", right_on="open", strategy="backward", coalesce=False)
     outside = found.filter(~(pl.col("open_time") < pl.col("close")).fill_null(value=False))
     if not outside.is_empty():
@@ -46,4 +73,4 @@ def session(inputs: Inputs) -> tuple[Ints, Ints]:
             f"bars open outside the sessions given: expected every bar inside one, found {outside['open_time'][0]}; "
             "pass the sessions of the whole span or drop the bar."
         )
-    return found["open"].to_physical().to_numpy(), found["close"].to_physical().to_numpy()
+    return found

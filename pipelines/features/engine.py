@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadData
 from pipelines.features.block import Array, Block, Inputs
-from pipelines.features.day import place
-from pipelines.features.declaration import ByClock, Feature, Lookback
+from pipelines.features.day import known_runs, place
+from pipelines.features.declaration import ByClock, Feature, Lookback, Minutes
 from pipelines.features.sets import feature_set, features_named, require_existing
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.timeframes import length_of
@@ -45,7 +45,8 @@ def compute(
     names : features to compute, in this order; all of v5 when None.
     funding, flow, breadth : FUNDING, FLOW of the cohorts and what breadth() makes, each needed by its group only.
     sessions : SESSIONS that hold every bar; None: the market never closes and a day begins at 00:00 UTC.
-    A value is null before row lookback − 1 after the start or a gap, and where its definition says so.
+    A value is null before row lookback − 1 after the start or an unknown gap, and where its definition says so. The
+    hours in which a market is closed are no unknown gap, but a lookback in minutes or by the clock ends there.
     For features from ticks a bar without ticks is a gap too.
     Raises UnknownName for a feature or timeframe nobody declared, or a feature that bars of the timeframe do not
     have; BadData for bars out of order, without prices or outside the sessions; MissingData when a column or a
@@ -60,9 +61,9 @@ def compute(
     steps = _steps(bars)
     if bars.is_empty():
         return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
-    run = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
+    unbroken = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
     tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
-    inputs = Inputs(bars, length, run, tables)
+    inputs = Inputs(bars, length, known_runs(bars["open_time"], length, unbroken, sessions), unbroken, tables)
     known = _Known(inputs, wanted)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         values = _values(inputs, wanted, threads)
@@ -117,7 +118,7 @@ class _Known:
     def __init__(self, inputs: Inputs, wanted: Sequence[Feature]) -> None:
         self._inputs = inputs
         self._masks: dict[tuple[bool, Lookback], NDArray[np.bool_]] = {}
-        self._ages: dict[bool, NDArray[np.int32]] = {}
+        self._ages: dict[tuple[bool, bool], NDArray[np.int32]] = {}
         for feature in wanted:  # before threads ask
             self.mask(feature)
 
@@ -125,7 +126,8 @@ class _Known:
         """True where the feature's window holds no gap, (N,)."""
         key = (feature.ticks, feature.lookback)
         if key not in self._masks:
-            self._masks[key] = self._age(feature.ticks) >= self._needed(feature) - 1
+            by_clock = isinstance(feature.lookback, Minutes | ByClock)
+            self._masks[key] = self._age(feature.ticks, by_clock=by_clock) >= self._needed(feature) - 1
         return self._masks[key]
 
     def _needed(self, feature: Feature) -> Any:
@@ -135,18 +137,22 @@ class _Known:
             return feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
         return feature.bars(minutes)
 
-    def _age(self, ticks: bool) -> NDArray[np.int32]:
-        """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed."""
-        if ticks not in self._ages:
+    def _age(self, ticks: bool, *, by_clock: bool) -> NDArray[np.int32]:
+        """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed.
+
+        by_clock : the hours in which the market is closed are a gap too
+        """
+        if (ticks, by_clock) not in self._ages:
+            run = self._inputs.unbroken if by_clock else self._inputs.run
             row = np.arange(self._inputs.bars.height, dtype=np.int32)
             first = np.zeros_like(row)
-            starts = np.flatnonzero(np.diff(self._inputs.run)) + 1
+            starts = np.flatnonzero(np.diff(run)) + 1
             first[starts] = starts
             if ticks:
                 without = np.flatnonzero(np.isnan(self._inputs.column("trades")))
                 first[without] = without + 1
-            self._ages[ticks] = row - np.maximum.accumulate(first)
-        return self._ages[ticks]
+            self._ages[ticks, by_clock] = row - np.maximum.accumulate(first)
+        return self._ages[ticks, by_clock]
 
 
 def _column(feature: Feature, values: Array, known: _Known) -> pl.Series:

@@ -19,7 +19,7 @@ def _terciles(inputs: Inputs) -> Array:
     mornings = np.flatnonzero(place(inputs, "midnight") == 0)
     for first, stop in zip(mornings, np.append(mornings, volatility.size)[1:], strict=True):
         begin = first - window - hour_bars(minutes)
-        if begin < 0 or inputs.run[begin] != inputs.run[first]:
+        if begin < 0 or inputs.unbroken[begin] != inputs.unbroken[first]:
             continue
         low, high = np.quantile(volatility[first - window : first], [1 / 3, 2 / 3])
         today = volatility[first:stop]

@@ -82,6 +82,11 @@ class Calendar:
         return self.sessions(time, time + MICROSECOND).height > 0
 
 
+def closing_sessions(name: str, start: datetime, end: datetime) -> pl.DataFrame | None:
+    """SESSIONS of a calendar that share a moment with [start, end); None for one that never closes."""
+    return None if name == ALWAYS else Calendar(name).sessions(start, end)
+
+
 def calendar_of(name: str) -> Calendar:
     """The calendar of a name; raises UnknownName for one that neither we nor exchange_calendars know."""
     if name != ALWAYS and name not in _names():

@@ -13,6 +13,7 @@ import pytest
 
 from pipelines.errors import BadData
 from pipelines.features import compute
+from pipelines.features.continued import continued
 from pipelines.market.calendars import calendar_of
 from pipelines.market.schemas import BARS
 from tests.pipelines.features import makers
@@ -297,3 +298,27 @@ def test_a_bar_outside_the_sessions_is_refused(at: datetime) -> None:
     bars = makers.bars(1, "30m", start=at)
     with pytest.raises(BadData, match="outside the sessions"):
         compute(bars, "30m", ["minutes_to_close"], sessions=sessions)
+
+
+def test_a_night_is_no_unknown_gap_and_a_missing_bar_is_one() -> None:
+    """Three sessions of New York at 30 m, the half day of 3 July and a holiday: sma_14 runs through the nights.
+
+    With the last bar of the 3rd missing, 14 bars must follow it; momentum_30m, in minutes, ends at each close.
+    """
+    calendar = calendar_of("XNYS")
+    span = (datetime(2024, 7, 2, tzinfo=UTC), datetime(2024, 7, 6, tzinfo=UTC))
+    opens, sessions = calendar.opens(*span, "30m"), calendar.sessions(*span)
+    assert len(opens) == 13 + 7 + 13
+    bars = closes(100.0 + np.arange(33.0), "30m").with_columns(open_time=opens)
+    names = ["sma_14", "mom_1", "momentum_30m"]
+    got = compute(bars, "30m", names, sessions=sessions)
+    assert got["sma_14"].is_null().arg_true().to_list() == list(range(13))
+    assert got["sma_14"][20] == pytest.approx(np.mean(100.0 + np.arange(7, 21)))
+    assert got["mom_1"].is_null().arg_true().to_list() == [0]
+    assert got["momentum_30m"].is_null().arg_true().to_list() == [0, 13, 20]
+    holed = compute(bars.filter(pl.int_range(pl.len()) != 19), "30m", names, sessions=sessions)
+    assert holed["sma_14"].is_null().arg_true().to_list() == [*range(13), *range(19, 32)]
+    assert compute(bars, "30m", ["sma_14"])["sma_14"].null_count() == 33  # nobody said that the market closes
+    for first in (1, 13, 15, 20, 32):
+        told = continued(bars.head(first), bars.slice(first), "30m", names, sessions=sessions)
+        assert told.equals(got.slice(first))

@@ -105,7 +105,7 @@ def test_volatility_regime_becomes_known_after_thirty_days_of_real_minutes(real_
 
 
 def test_a_session_is_known_from_its_open_to_its_first_missing_minute(real_data: Path) -> None:
-    """Real sessions of New York, one after another: no value looks back over a night."""
+    """Real sessions of New York, one after another: intraday_return never looks back over a night."""
     bars = bars_of(real_data, "AAPL_1m")
     first, last = bars["open_time"][0], bars["open_time"][-1]
     sessions = calendar_of("XNYS").sessions(first - DAY, last + DAY)
