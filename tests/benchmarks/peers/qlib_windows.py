@@ -1,8 +1,8 @@
-"""Qlib's TSDataSampler over one instrument; run by .bench/venv, which has Qlib and not Tidemark.
+"""Qlib's TSDataSampler over some instruments; run by .bench/venv, which has Qlib and not Tidemark.
 
-Arguments: matrix.npy (N, F) float32, picks.npy (batches, B) window numbers, bars a window, rounds. Prints one line of
-JSON: seconds of the fastest round of each of its two interfaces, a checksum of the first batch, the version.
-Only the sampler is timed, not the building of its index.
+Arguments: matrix.npy (S·N, F) float32, instrument after instrument, how many of them, picks.npy (batches, B) rows of it
+that end a window, bars a window, rounds. Prints one line of JSON: seconds of the fastest round of each of its two
+interfaces and of building it, a checksum of the first batch, the version.
 """
 
 import json
@@ -15,17 +15,20 @@ import pandas as pd
 from qlib.data.dataset import TSDataSampler
 
 
-def sampler(matrix: np.ndarray, bars: int) -> TSDataSampler:
-    """A sampler whose item k is the window that ends in row k."""
-    times = pd.date_range("2024-01-01", periods=len(matrix), freq="min", name="datetime")
-    index = pd.MultiIndex.from_product([times, ["BTC-USD"]], names=["datetime", "instrument"])
-    return TSDataSampler(pd.DataFrame(matrix, index=index), times[0], times[-1], bars, dtype=np.float32)
+def sampler(matrix: np.ndarray, instruments: int, bars: int) -> TSDataSampler:
+    """A sampler whose item k is the window that ends in row k of the matrix: Qlib keeps instrument after instrument."""
+    times = pd.date_range("2024-01-01", periods=len(matrix) // instruments, freq="min", name="datetime")
+    names = [f"I{number}" for number in range(instruments)]
+    index = pd.MultiIndex.from_product([names, times], names=["instrument", "datetime"])
+    data = pd.DataFrame(matrix, index=index).swaplevel().sort_index()
+    return TSDataSampler(data, times[0], times[-1], bars, dtype=np.float32)
 
 
-def main(matrix_path: str, picks_path: str, bars: int, rounds: int) -> None:
+def main(matrix_path: str, instruments: int, picks_path: str, bars: int, rounds: int) -> None:
     """Time both ways to ask for a batch: a list of numbers, and one by one as a DataLoader does, stacked."""
-    windows, picks = sampler(np.load(matrix_path), bars), np.load(picks_path) + bars - 1
-    seconds = {}
+    start = time.perf_counter()
+    windows, picks = sampler(np.load(matrix_path), instruments, bars), np.load(picks_path)
+    seconds = {"build": time.perf_counter() - start}
     for name, batch in (
         ("list", windows.__getitem__),
         ("stacked", lambda ks: np.stack([windows[k] for k in ks])),
@@ -41,4 +44,4 @@ def main(matrix_path: str, picks_path: str, bars: int, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
