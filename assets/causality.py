@@ -14,6 +14,7 @@ from assets.partitions import Partitions
 from pipelines.errors import BadData
 from pipelines.features.causality import Leak, Table, declared_leaks
 from pipelines.features.continued import memory
+from pipelines.features.sets import features_named
 from pipelines.market.timeframes import GRACE
 
 NEWEST = 2_000
@@ -57,7 +58,8 @@ def causal(
         recent = flow.filter(pl.col("open_time") >= since)
         tables["flow"] = Table(recent, pl.col("open_time") + _FIVE + GRACE)
     drawn = int(newest["open_time"][-1].timestamp()) // 60
-    long = [name for name in names if memory([name], timeframe) >= NEWEST]
+    of_bars = [one.name for one in features_named(names) if one.source == "bars"]
+    long = [name for name in of_bars if memory([name], timeframe) >= NEWEST]
     short = [name for name in names if name not in long]
     found = declared_leaks(newest, timeframe, short, tables=tables, seed=drawn)
     if long:  # in the newest bars alone they would be unknown in every row
