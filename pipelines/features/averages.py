@@ -2,12 +2,7 @@
 
 from pipelines.features.block import Array, Block
 from pipelines.features.declaration import Feature, feature
-from pipelines.features.rolling import Windows
-
-
-def close_windows(x: Block) -> Windows:
-    """Windows over the close."""
-    return Windows(x.close)
+from pipelines.features.rolling import window_mean
 
 
 def _average(rows: int) -> Feature:
@@ -20,7 +15,7 @@ def _average(rows: int) -> Feature:
         doc=f"Mean close of {rows} bars.\n\nSource: FEATURES.md 18–21.",
     )
     def average(x: Block) -> Array:
-        return x(close_windows).mean(rows)
+        return window_mean(x.close, rows)
 
     return average
 

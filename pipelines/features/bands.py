@@ -4,10 +4,10 @@ from math import inf, sqrt
 
 import numpy as np
 
-from pipelines.features.averages import close_windows
 from pipelines.features.block import Array, Block
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
-from pipelines.features.rolling import ratio, spread_of
+from pipelines.features.rolling import spread_of, window_mean, window_std
 
 _ROWS = 20
 _REACH = (_ROWS - 1) / sqrt(_ROWS) / 4
@@ -15,16 +15,17 @@ _REACH = (_ROWS - 1) / sqrt(_ROWS) / 4
 
 
 def _middle(x: Block) -> Array:
-    return x(close_windows).mean(_ROWS)
+    return window_mean(x.close, _ROWS)
 
 
 def _width(x: Block) -> Array:
     """Four standard deviations; exactly 0 where the window is flat."""
-    values: Array = 4.0 * x(close_windows).std(_ROWS)
-    flat = spread_of(x.close, _ROWS) == 0.0
-    if flat.any():
-        values[flat] = 0.0
-    return values
+    return _four(window_std(x.close, _ROWS), spread_of(x.close, _ROWS))
+
+
+@each_row
+def _four(deviation: float, moved: float) -> float:
+    return 0.0 if moved == 0.0 else 4.0 * deviation
 
 
 @feature(unit="quote", encoding="anchored", lookback=_ROWS)
@@ -61,6 +62,11 @@ def bb_position(x: Block) -> Array:
     Written as 0.5 + (C − sma_20)/width, the same value without the rounding of the bands.
     Source: Bollinger (2001), ch. 8 (%b).
     """
-    values = ratio(x.close - x(_middle), x(_width), when_zero=0.0)
-    values += 0.5
-    return np.clip(values, 0.5 - _REACH, 0.5 + _REACH, out=values)
+    return _position(x.close, x(_middle), x(_width))
+
+
+@each_row
+def _position(close: float, middle: float, width: float) -> float:
+    if width == 0.0:
+        return 0.5
+    return np.minimum(np.maximum((close - middle) / width + 0.5, 0.5 - _REACH), 0.5 + _REACH)

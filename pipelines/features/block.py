@@ -40,6 +40,9 @@ class Inputs:
         self.tables = (
             tables  # what stands beside the bars (funding, flow, breadth, sessions); None: not given
         )
+        self.open_time = (
+            bars.get_column("open_time").to_physical().to_numpy()
+        )  # (N,) microseconds since 1970 UTC
         self._columns: dict[object, Array] = {}
         self._lock = RLock()  # blocks run in threads: each column is made once
 
@@ -47,13 +50,20 @@ class Inputs:
         """One column, (N,), NaN where null."""
         with self._lock:
             if name not in self._columns:
-                if name not in self.bars.columns:
-                    raise MissingData(
-                        f"the bars have no column {name!r}: expected the BARS schema, found "
-                        f"{len(self.bars.columns)} columns; build them with pipelines.market.bars."
-                    )
-                self._columns[name] = self.bars.get_column(name).cast(pl.Float64).rechunk().to_numpy()
+                self._columns[name] = self._stored(name).cast(pl.Float64).rechunk().to_numpy()
             return self._columns[name]
+
+    def part(self, name: str, start: int, stop: int) -> Array:
+        """Rows [start, stop) of a column, NaN where null: no other row is looked at."""
+        return self._stored(name).slice(start, stop - start).cast(pl.Float64).rechunk().to_numpy()
+
+    def _stored(self, name: str) -> pl.Series:
+        if name not in self.bars.columns:
+            raise MissingData(
+                f"the bars have no column {name!r}: expected the BARS schema, found "
+                f"{len(self.bars.columns)} columns; build them with pipelines.market.bars."
+            )
+        return self.bars.get_column(name)
 
     def table(self, name: str, group: str, columns: Sequence[str]) -> pl.DataFrame:
         """The table that a group needs; raises MissingData without it or a column: an absent source is never a zero.
@@ -77,10 +87,6 @@ class Inputs:
                 f"the {name} table must hold each open_time once, found {twice} more often; leave one row of it."
             )
         return found
-
-    def open_time(self) -> NDArray[np.int64]:
-        """Open times in microseconds since 1970 UTC, (N,)."""
-        return self.bars.get_column("open_time").to_physical().to_numpy()
 
     def whole(self, formula: Callable[["Inputs"], Array]) -> Array:
         """A value that runs through whole columns (an exponential average), computed once."""
@@ -128,12 +134,13 @@ class Block:
     @property
     def open_time(self) -> NDArray[np.int64]:
         """Open times, microseconds since 1970 UTC."""
-        return self._rows(self._inputs.open_time())
+        return self._rows(self._inputs.open_time)
 
     def __getattr__(self, name: str) -> Array:
         if name.startswith("_"):
             raise AttributeError(name)
-        values = self._rows(self._inputs.column(name))
+        start, stop = self._span
+        values = _repeating_first(self._inputs.part(name, max(start, 0), stop), max(-start, 0))
         setattr(self, name, values)
         return values
 
@@ -152,10 +159,12 @@ class Block:
     def _compute(self, thing: HasFormula | Whole | Callable[["Block"], T]) -> Any:
         if isinstance(thing, Whole):
             return self._rows(self._inputs.whole(thing.formula))
-        return thing.formula(self) if isinstance(thing, HasFormula) else thing(self)
+        return getattr(thing, "formula", thing)(self)  # isinstance of a Protocol costs as much as a formula
 
     def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
         start, stop = self._span
-        if start >= 0:
-            return values[start:stop]
-        return np.concatenate([np.repeat(values[:1], -start), values[:stop]])
+        return _repeating_first(values[max(start, 0) : stop], max(-start, 0))
+
+
+def _repeating_first(values: NDArray[Any], times: int) -> NDArray[Any]:
+    return np.concatenate([np.repeat(values[:1], times), values]) if times else values

@@ -7,6 +7,7 @@ many levels as the feature needs) is known for less than half of the bar.
 import numpy as np
 
 from pipelines.features.block import Array, Block
+from pipelines.features.compiled import kernel
 from pipelines.features.declaration import Minutes, feature
 
 _EVERY_MINUTE = Minutes(2)  # a minute's book is carried across its open, at most 60 s old
@@ -15,7 +16,15 @@ _LAST_MINUTE = Minutes(2, last_only=True)
 
 def known(x: Block, values: Array, seconds: Array) -> Array:
     """`values`, NaN where the book is known for less than half of the bar."""
-    return np.where(seconds >= 30.0 * x.minutes, values, np.nan)
+    return _where_known(values, seconds, 30.0 * x.minutes)
+
+
+@kernel
+def _where_known(values: Array, seconds: Array, least: float) -> Array:
+    out = np.empty_like(values)
+    for i in range(out.size):
+        out[i] = values[i] if seconds[i] >= least else np.nan
+    return out
 
 
 @feature(unit="bp", encoding="log1p", lookback=_EVERY_MINUTE, bounds=(0.0, float("inf")), ticks=True)

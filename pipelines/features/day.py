@@ -19,7 +19,7 @@ _DAY_US = DAY_MINUTES * _MINUTE_US
 def place(inputs: Inputs, since: Literal["midnight", "open"]) -> Ints:
     """How many bars after the first of its UTC day, or of its session, each bar opens, (N,)."""
     length = inputs.length // timedelta(microseconds=1)
-    opened = inputs.open_time()
+    opened = inputs.open_time
     first = opened - opened % _DAY_US if since == "midnight" else session(inputs)[0]
     places: Ints = (
         opened - -(-first // length) * length
@@ -32,7 +32,7 @@ def session(inputs: Inputs) -> tuple[Ints, Ints]:
 
     Raises BadData for a bar that no session holds.
     """
-    opened = inputs.open_time()
+    opened = inputs.open_time
     given = inputs.tables.get("sessions")
     if given is None:
         midnight = opened - opened % _DAY_US

@@ -8,7 +8,6 @@ group).
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,13 +16,14 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadData
 from pipelines.features.block import Array, Block, Inputs
-from pipelines.features.day import known_runs, place
-from pipelines.features.declaration import ByClock, Feature, Lookback, Minutes
+from pipelines.features.day import known_runs
+from pipelines.features.declaration import Feature
+from pipelines.features.known import Known
 from pipelines.features.sets import feature_set, features_named, require_existing
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.timeframes import length_of
 
-_BLOCK = 32_768  # rows: fewer and Python's share grows, more and the ~150 columns of a block leave the cache
+_BLOCK = 65_536  # rows at most: fewer and the threads wait for the interpreter, more and memory grows
 _HISTORY = (
     280  # rows before a block: the longest window is 276 bars (macd); longer ones run through whole columns
 )
@@ -64,11 +64,9 @@ def compute(
     unbroken = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
     tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
     inputs = Inputs(bars, length, known_runs(bars["open_time"], length, unbroken, sessions), unbroken, tables)
-    known = _Known(inputs, wanted)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        values = _values(inputs, wanted, threads)
-        columns = threads.map(lambda one, column: _column(one, column, known), wanted, values)
-        return pl.DataFrame([bars.get_column("open_time"), *columns])
+        columns = _columns(inputs, wanted, threads)
+    return pl.DataFrame([bars.get_column("open_time"), *columns])
 
 
 def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
@@ -94,74 +92,33 @@ def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
     return steps
 
 
-def _values(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecutor) -> list[Array]:
-    """One (N,) array per feature, hidden rows included; a feature that is a column of the bars shares it."""
+def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecutor) -> list[pl.Series]:
+    """One float64 column per feature; one that is a column of the bars, unchanged, shares its memory."""
     rows = inputs.bars.height
-    made = [feature for feature in wanted if feature.column is None]
-    matrix = np.empty((len(made), rows))
+    known, size = Known(inputs, wanted), _block_size(rows, pl.thread_pool_size())
+    fresh = iter(np.empty((sum(one.column is None for one in wanted), rows)))
+    values = [next(fresh) if one.column is None else inputs.column(one.column) for one in wanted]
 
     def fill(start: int) -> None:
-        stop = min(start + _BLOCK, rows)
+        stop = min(start + size, rows)
         with np.errstate(all="ignore"):  # hidden rows divide by whatever stands there
             block = Block(inputs, start, stop, _HISTORY)
-            for row, feature in zip(matrix, made, strict=True):
-                row[start:stop] = block(feature)[_HISTORY:]
+            for feature, column in zip(wanted, values, strict=True):
+                if feature.column is None:
+                    column[start:stop] = block(feature)[_HISTORY:]
+                known.look(feature, column, start, stop)
 
-    list(threads.map(fill, range(0, rows, _BLOCK)))
-    rest = iter(matrix)
-    return [inputs.column(one.column) if one.column is not None else next(rest) for one in wanted]
-
-
-class _Known:
-    """Which rows lie far enough from the last gap for a lookback, computed once per lookback."""
-
-    def __init__(self, inputs: Inputs, wanted: Sequence[Feature]) -> None:
-        self._inputs = inputs
-        self._masks: dict[tuple[bool, Lookback], NDArray[np.bool_]] = {}
-        self._ages: dict[tuple[bool, bool], NDArray[np.int32]] = {}
-        for feature in wanted:  # before threads ask
-            self.mask(feature)
-
-    def mask(self, feature: Feature) -> NDArray[np.bool_]:
-        """True where the feature's window holds no gap, (N,)."""
-        key = (feature.ticks, feature.lookback)
-        if key not in self._masks:
-            by_clock = isinstance(feature.lookback, Minutes | ByClock)
-            self._masks[key] = self._age(feature.ticks, by_clock=by_clock) >= self._needed(feature) - 1
-        return self._masks[key]
-
-    def _needed(self, feature: Feature) -> Any:
-        """Bars that the value needs, its own included: a number, or one for each row."""
-        minutes = self._inputs.length // timedelta(minutes=1)
-        if isinstance(feature.lookback, ByClock):
-            return feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
-        return feature.bars(minutes)
-
-    def _age(self, ticks: bool, *, by_clock: bool) -> NDArray[np.int32]:
-        """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed.
-
-        by_clock : the hours in which the market is closed are a gap too
-        """
-        if (ticks, by_clock) not in self._ages:
-            run = self._inputs.unbroken if by_clock else self._inputs.run
-            row = np.arange(self._inputs.bars.height, dtype=np.int32)
-            first = np.zeros_like(row)
-            starts = np.flatnonzero(np.diff(run)) + 1
-            first[starts] = starts
-            if ticks:
-                without = np.flatnonzero(np.isnan(self._inputs.column("trades")))
-                first[without] = without + 1
-            self._ages[ticks, by_clock] = row - np.maximum.accumulate(first)
-        return self._ages[ticks, by_clock]
+    list(threads.map(fill, range(0, rows, size)))
+    return [_column(one.name, column, known.bits(one)) for one, column in zip(wanted, values, strict=True)]
 
 
-def _column(feature: Feature, values: Array, known: _Known) -> pl.Series:
-    """A float64 column over `values` without a copy, null where the value is not known."""
-    mask = known.mask(feature)
-    if feature.ticks or feature.source != "bars":
-        missing = np.isnan(values)
-        if missing.any():
-            mask = mask & ~missing
-    shown = None if mask.all() else pa.py_buffer(np.packbits(mask, bitorder="little"))
-    array = pa.Array.from_buffers(pa.float64(), len(values), [shown, pa.py_buffer(values)])
-    return pl.Series(feature.name, array)
+def _block_size(rows: int, threads: int) -> int:
+    """Rows of a block, at most _BLOCK: a multiple of 8, and about as many blocks for every thread."""
+    rounds = -(-rows // (_BLOCK * threads))
+    return -(-rows // (rounds * threads * 8)) * 8
+
+
+def _column(name: str, values: Array, shown: NDArray[np.uint8] | None) -> pl.Series:
+    """A float64 column over `values` without a copy; `shown`: a bit a row, 0 where it is null, or None: all known."""
+    mask = None if shown is None else pa.py_buffer(shown)
+    return pl.Series(name, pa.Array.from_buffers(pa.float64(), len(values), [mask, pa.py_buffer(values)]))

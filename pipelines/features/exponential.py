@@ -13,7 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.features.block import Array
+from pipelines.features.compiled import kernel
 from pipelines.features.rolling import change
+
+TILE = 4096  # rows: many more than a memory of 275, few enough for the second cache
 
 
 class Fading(NamedTuple):
@@ -43,16 +46,34 @@ def fading_sum(values: Array, keep: float, rows: int) -> Array:
 
     The first rows − 1 results mean nothing and the engine hides them.
     """
-    part, size = values, 1  # the sum over the last `size` rows
-    total, seen = np.zeros_like(values), 0
-    while seen < rows:
-        if rows & size:
-            total = _plus_faded(total, part, keep**seen, seen)
-            seen += size
-        if seen < rows:
-            part = _plus_faded(part, part, keep**size, size)
-            size *= 2
-    return total
+    powers = np.array([keep**k for k in range(rows + 1)])
+    return _fading_sum(values, powers, rows)
+
+
+@kernel
+def _fading_sum(values: Array, powers: Array, rows: int) -> Array:
+    """The sum, with keep^k given as `powers` (rows + 1,), tile by tile."""
+    out = np.empty_like(values)
+    part, doubled, total = np.empty(TILE + rows), np.empty(TILE + rows), np.empty(TILE + rows)
+    for start in range(0, values.size, TILE):
+        first, stop = max(start + 1 - rows, 0), min(start + TILE, values.size)
+        n = stop - first
+        part[:n], total[:n] = values[first:stop], 0.0
+        size, seen = 1, 0
+        while seen < rows:
+            if rows & size:
+                into, weight = total[seen:n], powers[seen]
+                for i in range(into.size):
+                    into[i] = part[i] * weight + into[i]
+                seen += size
+            if seen < rows:
+                into, later, weight = doubled[size:n], part[size:n], powers[size]
+                doubled[:size] = 0.0
+                for i in range(into.size):
+                    into[i] = part[i] * weight + later[i]
+                part, doubled, size = doubled, part, 2 * size
+        out[start:stop] = total[start - first : n]
+    return out
 
 
 def again(first: Fading, second: Fading) -> Array:
@@ -63,14 +84,3 @@ def again(first: Fading, second: Fading) -> Array:
     p, r = first.keep, second.keep
     behind: Array = ((1 - p) * r * second.behind - (1 - r) * p * first.behind) / (r - p)
     return behind
-
-
-def _plus_faded(values: Array, other: Array, weight: float, rows: int) -> Array:
-    """values_t + weight·other_{t−rows}; where nothing lies so far back, the values alone."""
-    if rows == 0:
-        return values + other
-    out = np.empty_like(values)
-    np.multiply(other[:-rows], weight, out=out[rows:])
-    out[rows:] += values[rows:]
-    out[:rows] = values[:rows]
-    return out

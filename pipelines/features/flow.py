@@ -7,26 +7,21 @@ import numpy as np
 
 from pipelines.features.block import Array, Block
 from pipelines.features.book import known
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import Minutes, feature
 from pipelines.features.rolling import ratio
 
 
-def std_from_moments(squares: Array, count: Array) -> Array:
+@each_row
+def std_from_moments(squares: float, count: float) -> float:
     """√(M2/(n − 1)); 0 below two values, NaN where n is unknown."""
-    out = squares / (count - 1.0)
-    np.sqrt(out, out=out)
-    below_two = count < 2.0
-    if below_two.any():
-        out[below_two] = 0.0
-    return out
+    return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0))
 
 
-def _only_with_trades(x: Block, values: Array) -> Array:
-    """`values`, 0 where the bar has no trade."""
-    none = x.trades == 0.0
-    if none.any():
-        values[none] = 0.0
-    return values
+@each_row
+def _with_trades(value: float, trades: float) -> float:
+    """The value, 0 where the bar has no trade."""
+    return 0.0 if trades == 0.0 else value
 
 
 @feature(unit="bp", lookback=Minutes(2), ticks=True)
@@ -38,7 +33,7 @@ def effective_spread(x: Block) -> Array:
     Source: Huang & Stoll (1996), Dealer versus auction markets, the effective spread.
     """
     mean = ratio(x.effective_spread_sum, x.effective_spread_amount, when_zero=np.nan)
-    return known(x, _only_with_trades(x, mean), x.book_seconds)
+    return known(x, _with_trades(mean, x.trades), x.book_seconds)
 
 
 @feature(unit="1/min", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
@@ -74,7 +69,7 @@ def trade_size_mean(x: Block) -> Array:
 
     Source: FEATURES.md 45.
     """
-    return _only_with_trades(x, x.size_mean.copy())
+    return _with_trades(x.size_mean, x.trades)
 
 
 @feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), ticks=True)
@@ -93,7 +88,7 @@ def large_trade_ratio(x: Block) -> Array:
     The threshold never includes the current minute; a longer bar counts each minute against its own.
     Source: FEATURES.md 47.
     """
-    return _only_with_trades(x, x.large_trades / x.trades)
+    return _with_trades(x.large_trades / x.trades, x.trades)
 
 
 @feature(unit="bp", lookback=Minutes(2), ticks=True)
@@ -102,7 +97,10 @@ def arrival_price_impact(x: Block) -> Array:
 
     Source: Perold (1988), The implementation shortfall: the move against the mid at arrival; FEATURES.md 53.
     """
-    move = (x.mid_end - x.mid_start) / x.mid_start
-    move *= np.sign(x.bought - x.sold)
-    move *= 1e4
-    return known(x, _only_with_trades(x, move), x.book_seconds)
+    move = _towards(x.mid_start, x.mid_end, x.bought - x.sold)
+    return known(x, _with_trades(move, x.trades), x.book_seconds)
+
+
+@each_row
+def _towards(start: float, end: float, pressure: float) -> float:
+    return (end - start) / start * np.sign(pressure) * 1e4

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.day import place, session
 from pipelines.features.declaration import DAY_MINUTES, ByClock, Feature, Minutes, feature
-from pipelines.features.rolling import Windows, lag, ratio
-from pipelines.features.volume import volume_windows
+from pipelines.features.rolling import lag, ratio, window_sum
 
 _HOUR = 60
 _DAY_US = DAY_MINUTES * 60_000_000
@@ -43,8 +42,8 @@ def vwap_60(x: Block) -> Array:
     Source: Berkowitz, Logue & Noser (1988), The total cost of transactions; FEATURES.md, intraday12.
     """
     typical = (x.high + x.low + x.close) / 3.0
-    traded = x(volume_windows).sum(_HOUR)
-    mean = ratio(Windows(typical * x.volume).sum(_HOUR), traded, when_zero=0.0)
+    traded = window_sum(x.volume, _HOUR)
+    mean = ratio(window_sum(typical * x.volume, _HOUR), traded, when_zero=0.0)
     mean = np.where(traded == 0.0, x.close, mean)
     if x.minutes > 1:  # vwap_distance looks back 60 minutes, which are 60 bars of a minute only
         return mean
@@ -59,7 +58,7 @@ def _since_open(inputs: Inputs) -> Array:
 
 
 def _until_close(inputs: Inputs) -> Array:
-    closes = inputs.open_time() + inputs.length // timedelta(microseconds=1)
+    closes = inputs.open_time + inputs.length // timedelta(microseconds=1)
     left: NDArray[np.int64] = session(inputs)[1] - closes
     days: Array = left / _DAY_US
     return days

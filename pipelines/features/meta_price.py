@@ -9,7 +9,7 @@ import polars as pl
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import ByTimeframe, feature
 from pipelines.features.exponential import fading
-from pipelines.features.rolling import Windows, change, lag, spread_of
+from pipelines.features.rolling import change, lag, spread_of, window_std, window_sum
 from pipelines.features.tick_volatility import simple_return
 
 _AVERAGE, _DEVIATION = 20, 50
@@ -45,7 +45,8 @@ def _returns(inputs: Inputs) -> Array:
 def hour_volatility(inputs: Inputs) -> Array:
     """rv_1h of every bar, (N,)."""
     returns = _returns(inputs)
-    return np.sqrt(Windows(returns * returns).sum(min(hour_bars(_minutes(inputs)), returns.size)))
+    rows = min(hour_bars(_minutes(inputs)), returns.size)
+    return np.sqrt(window_sum(returns * returns, rows))
 
 
 def _high(inputs: Inputs) -> Array:
@@ -58,7 +59,10 @@ def _from_average(inputs: Inputs) -> Array:
     close = inputs.column("close")
     away = fading(close, _AVERAGE, _KNOWN - _DEVIATION + 1).behind
     rows = min(_DEVIATION, away.size)
-    deviation, flat = Windows(away).std(max(rows, 2)) if away.size > 1 else away, spread_of(away, rows) == 0.0
+    deviation, flat = (
+        window_std(away, max(rows, 2)) if away.size > 1 else away,
+        spread_of(away, rows) == 0.0,
+    )
     scores = np.clip(away / deviation, -_FURTHEST, _FURTHEST)
     scores[flat] = 0.0
     return scores

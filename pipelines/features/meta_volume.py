@@ -3,11 +3,11 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block, Inputs, Whole
+from pipelines.features.compiled import kernel
 from pipelines.features.declaration import feature
-from pipelines.features.rolling import Windows, lag, ratio, spread_of
+from pipelines.features.rolling import lag, ratio, spread_of, window_mean, window_sum
 from pipelines.features.spread import spread_pct, true_range
 from pipelines.features.tick_volatility import simple_return
-from pipelines.features.volume import volume_windows
 
 _CORRELATED = 36
 _NEAR = 12
@@ -17,7 +17,8 @@ _DEPTH = 288
 def _log_turnover(inputs: Inputs) -> Array:
     """ln(1 + V·C/sma_288(V·C)); 0 where the mean is 0."""
     turnover = inputs.column("volume") * inputs.column("close")
-    mean = Windows(turnover).mean(min(_DEPTH, turnover.size))
+    rows = min(_DEPTH, turnover.size)
+    mean = window_mean(turnover, rows)
     return np.log1p(ratio(turnover, mean, when_zero=0.0))
 
 
@@ -30,7 +31,7 @@ def volume_intensity(x: Block) -> Array:
 
     Source: FEATURES.md, meta17 8.
     """
-    values = ratio(x.volume, x(volume_windows).mean(50), when_zero=1.0)
+    values = ratio(x.volume, window_mean(x.volume, 50), when_zero=1.0)
     values -= 1.0
     return np.clip(values, -1.0, 49.0, out=values)
 
@@ -52,17 +53,26 @@ def price_volume_corr(x: Block) -> Array:
     Source: Karpoff (1987), The relation between price changes and trading volume; FEATURES.md, meta17 10.
     """
     returns, amounts = x(simple_return), x.volume
-    middle, usual = Windows(returns).mean(_CORRELATED), x(volume_windows).mean(_CORRELATED)
-    both, left, right = (np.zeros_like(returns) for _ in range(3))
-    for back in range(_CORRELATED):
-        moved, traded = lag(returns, back) - middle, lag(amounts, back) - usual
-        both += moved * traded
-        left += moved * moved
-        right += traded * traded
-    values: Array = both / (np.sqrt(left) * np.sqrt(right))
+    middle, usual = window_mean(returns, _CORRELATED), window_mean(amounts, _CORRELATED)
     flat = (spread_of(returns, _CORRELATED) == 0.0) | (spread_of(amounts, _CORRELATED) == 0.0)
+    values = _correlation(returns, amounts, middle, usual, _CORRELATED)
     values[flat] = 0.0
-    return np.clip(values, -1.0, 1.0, out=values)
+    return values
+
+
+@kernel
+def _correlation(left: Array, right: Array, left_mean: Array, right_mean: Array, rows: int) -> Array:
+    both, lefts, rights = np.zeros_like(left), np.zeros_like(left), np.zeros_like(left)
+    for back in range(rows):
+        for i in range(rows - 1, left.size):
+            one, other = left[i - back] - left_mean[i], right[i - back] - right_mean[i]
+            both[i] += one * other
+            lefts[i] += one * one
+            rights[i] += other * other
+    for i in range(left.size):
+        both[i] = both[i] / (np.sqrt(lefts[i]) * np.sqrt(rights[i]))
+        both[i] = np.minimum(np.maximum(both[i], -1.0), 1.0)
+    return both
 
 
 @feature(unit="ratio", lookback=_NEAR)
@@ -72,8 +82,8 @@ def vwap_momentum(x: Block) -> Array:
     Source: Berkowitz, Logue & Noser (1988), on typical prices; FEATURES.md, meta17 11.
     """
     typical = (x.high + x.low + x.close) / 3.0
-    traded = x(volume_windows).sum(_NEAR)
-    mean = ratio(Windows(typical * x.volume).sum(_NEAR), traded, when_zero=1.0)
+    traded = window_sum(x.volume, _NEAR)
+    mean = ratio(window_sum(typical * x.volume, _NEAR), traded, when_zero=1.0)
     values = x.close / mean - 1.0
     values[traded == 0.0] = 0.0
     return values

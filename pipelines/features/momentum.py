@@ -3,9 +3,10 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
 from pipelines.features.exponential import Fading, again, fading
-from pipelines.features.rolling import Windows, change, ratio
+from pipelines.features.rolling import change, window_sum
 
 _BARS = 276
 """Bars after which what is older no longer matters: (25/27)^275 is 6e-10 of the price (FEATURES.md 27–29)."""
@@ -31,11 +32,12 @@ def rsi_14(x: Block) -> Array:
     Source: Cutler's RSI, after Wilder (1978), New Concepts, ch. VI.
     """
     moves = change(x.close)
-    up = Windows(np.maximum(moves, 0.0)).sum(14)
-    down = Windows(np.maximum(-moves, 0.0)).sum(14)
-    values = ratio(up, up + down, when_zero=0.5)
-    values *= 100.0
-    return values
+    return _strength(window_sum(np.maximum(moves, 0.0), 14), window_sum(np.maximum(-moves, 0.0), 14))
+
+
+@each_row
+def _strength(up: float, down: float) -> float:
+    return 50.0 if up + down == 0.0 else up / (up + down) * 100.0
 
 
 @feature(unit="quote", encoding="relative", lookback=_BARS)

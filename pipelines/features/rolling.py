@@ -3,162 +3,215 @@
 A window of n rows is put together from windows of 1, 2, 4, 8 … rows (S_2k = S_k + S_k shifted by k), never
 from a running total: no dust of old rows stays behind, a prefix gives a prefix bitwise, and multiplying the
 input by a power of two multiplies the result exactly. Sums of squared deviations merge as in Chan, Golub &
-LeVeque (1979).
+LeVeque (1979). Rows are taken in tiles that the first cache holds, each with the rows before it that it needs.
 
 All arrays are (M,) and results too; the first n − 1 rows of a result mean nothing and the engine hides them.
-What does not live here: exponential averages (momentum.py), which have no window.
+What does not live here: exponential averages (exponential.py), which have no window.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.features.compiled import kernel
+
 Array = NDArray[np.float64]
+TILE = 1024  # rows
 
 
+@kernel
 def lag(values: Array, rows: int) -> Array:
     """The value `rows` rows earlier; the head repeats the first value."""
-    if rows == 0:
-        return values
     out = np.empty_like(values)
-    out[rows:] = values[:-rows]
     out[:rows] = values[0]
+    out[rows:] = values[: max(values.size - rows, 0)]
     return out
 
 
+@kernel
 def change(values: Array) -> Array:
     """Difference to the row before; the head is 0."""
     out = np.empty_like(values)
-    np.subtract(values[1:], values[:-1], out=out[1:])
     out[0] = 0.0
+    out[1:] = values[1:] - values[:-1]
     return out
 
 
+@kernel
 def ratio(top: Array, bottom: Array, when_zero: float) -> Array:
     """top/bottom, with the stated value where the denominator is zero."""
-    out = top / bottom
-    zero = bottom == 0.0
-    if zero.any():
-        out[zero] = when_zero
+    out = np.empty_like(top)
+    for i in range(out.size):
+        out[i] = when_zero if bottom[i] == 0.0 else top[i] / bottom[i]
     return out
 
 
-def _later_and_earlier(values: Array, k: int) -> tuple[Array, Array]:
-    return values[k:], values[:-k]
+@kernel
+def window_sum(values: Array, rows: int) -> Array:
+    """Sum over the last `rows` rows."""
+    return _total(values, rows, 1.0)
 
 
-class Windows:
-    """Windows over one column. Everything is built once per column and shared between window lengths."""
+@kernel
+def window_mean(values: Array, rows: int) -> Array:
+    """Mean over the last `rows` rows."""
+    return _total(values, rows, float(rows))
 
-    def __init__(self, values: Array) -> None:
-        self._sums = [values]  # sums over 1, 2, 4, … rows
-        self._squares: list[Array] = []  # squared deviations from the mean over 1, 2, 4, … rows
-        self._tilts: list[Array] = []  # Σ (position − centre)·value over 1, 2, 4, … rows
 
-    def sum(self, rows: int) -> Array:
-        """Sum over the last `rows` rows."""
-        total: Array | None = None
-        seen = 0
-        for level in _levels(rows):
-            part = self._sum(level)
-            total = part if total is None else _plus_lagged(total, part, seen)
-            seen += 1 << level
-        assert total is not None
-        return total
-
-    def mean(self, rows: int) -> Array:
-        """Mean over the last `rows` rows."""
-        return self.sum(rows) / rows
-
-    def std(self, rows: int) -> Array:
-        """Standard deviation (ddof 1) over the last `rows` rows."""
-        squares, total, seen = (
-            self._square(_levels(rows)[0]),
-            self._sum(_levels(rows)[0]),
-            1 << _levels(rows)[0],
-        )
-        for level in _levels(rows)[1:]:
+@kernel
+def window_std(values: Array, rows: int) -> Array:
+    """Standard deviation (ddof 1) over the last `rows` rows."""
+    out, top = np.empty_like(values), _top(rows)
+    sums, squares = np.empty((top + 1, TILE + rows)), np.empty((top + 1, TILE + rows))
+    for start in range(0, values.size, TILE):
+        first, stop = max(start + 1 - rows, 0), min(start + TILE, values.size)
+        tile = values[first:stop]
+        _double_sums(tile, sums)
+        _double_squares(sums, squares, tile.size)
+        total, around = sums[top, : tile.size], squares[top, : tile.size]
+        level, seen = top, 1 << top
+        while seen < rows:
+            level -= 1
             size = 1 << level
-            gap = total / seen
-            gap[seen:] -= self._sum(level)[:-seen] / size
-            squares = _plus_lagged(squares, self._square(level), seen)
-            gap *= gap
-            gap *= seen * size / (seen + size)
-            squares += gap
-            total = _plus_lagged(total, self._sum(level), seen)
-            seen += size
-        return np.sqrt(squares / (rows - 1))
+            if rows & size:
+                into, into_sum, weight = around[seen:], total[seen:], seen * size / (seen + size)
+                older, older_sum = squares[level], sums[level]
+                for i in range(into.size):
+                    gap = into_sum[i] / seen - older_sum[i] / size
+                    into[i] = into[i] + older[i] + gap * gap * weight
+                    into_sum[i] = into_sum[i] + older_sum[i]
+                seen += size
+        into, found = out[start:stop], around[start - first :]
+        for i in range(into.size):
+            into[i] = np.sqrt(found[i] / (rows - 1))
+    return out
 
-    def slope(self, rows: int) -> Array:
-        """Least-squares slope per row over the last `rows` rows."""
-        tilt: Array | None = None
-        centre = (rows - 1) / 2
+
+@kernel
+def window_slope(values: Array, rows: int) -> Array:
+    """Least-squares slope per row over the last `rows` rows."""
+    out, top, centre = np.empty_like(values), _top(rows), (rows - 1) / 2
+    sums, tilts = np.empty((top + 1, TILE + rows)), np.empty((top + 1, TILE + rows))
+    tilt = np.empty(TILE + rows)
+    for start in range(0, values.size, TILE):
+        first, stop = max(start + 1 - rows, 0), min(start + TILE, values.size)
+        tile = values[first:stop]
+        _double_sums(tile, sums)
+        _double_tilts(sums, tilts, tile.size)
+        tilt[:] = 0.0
         end = rows
-        for level in _levels(rows):
+        for level in range(top, -1, -1):
             size = 1 << level
-            part = self._tilt(level) + (end - size + (size - 1) / 2 - centre) * self._sum(level)
-            tilt = part if tilt is None else _plus_lagged(tilt, part, rows - end)
-            end -= size
-        assert tilt is not None
-        return tilt / (rows * (rows * rows - 1) / 12)
-
-    def _sum(self, level: int) -> Array:
-        while len(self._sums) <= level:
-            last = self._sums[-1]
-            self._sums.append(_plus_lagged(last, last, 1 << (len(self._sums) - 1)))
-        return self._sums[level]
-
-    def _square(self, level: int) -> Array:
-        if not self._squares:
-            self._squares.append(np.zeros_like(self._sums[0]))
-        while len(self._squares) <= level:
-            done = len(self._squares) - 1
-            k, last = 1 << done, self._squares[-1]
-            merged = _plus_lagged(last, last, k)
-            later, earlier = _later_and_earlier(self._sum(done), k)
-            gap = later - earlier
-            gap *= gap
-            gap *= 0.5 / k
-            merged[k:] += gap
-            self._squares.append(merged)
-        return self._squares[level]
-
-    def _tilt(self, level: int) -> Array:
-        if not self._tilts:
-            self._tilts.append(np.zeros_like(self._sums[0]))
-        while len(self._tilts) <= level:
-            done = len(self._tilts) - 1
-            k, last = 1 << done, self._tilts[-1]
-            merged = _plus_lagged(last, last, k)
-            later, earlier = _later_and_earlier(self._sum(done), k)
-            merged[k:] += (later - earlier) * (k / 2)
-            self._tilts.append(merged)
-        return self._tilts[level]
+            if rows & size:
+                into, part, part_sum = tilt[rows - end : tile.size], tilts[level], sums[level]
+                distance = end - size + (size - 1) / 2 - centre
+                for i in range(into.size):
+                    into[i] = into[i] + (part[i] + distance * part_sum[i])
+                end -= size
+        into, found = out[start:stop], tilt[start - first :]
+        for i in range(into.size):
+            into[i] = found[i] / (rows * (rows * rows - 1) / 12)
+    return out
 
 
+@kernel
 def spread_of(values: Array, rows: int) -> Array:
     """Maximum minus minimum over the last `rows` rows: exactly 0 when, and only when, the window is flat."""
-    high, low, size = values, values, 1
-    while size < rows:
-        step = min(size, rows - size)
-        high, low = _meet(np.maximum, high, step), _meet(np.minimum, low, step)
-        size += step
-    return high - low
-
-
-def _meet(pick: np.ufunc, values: Array, step: int) -> Array:
     out = np.empty_like(values)
-    pick(*_later_and_earlier(values, step), out=out[step:])
-    out[:step] = values[:step]
+    high, low = np.empty(TILE + rows), np.empty(TILE + rows)
+    higher, lower = np.empty(TILE + rows), np.empty(TILE + rows)
+    for start in range(0, values.size, TILE):
+        first, stop = max(start + 1 - rows, 0), min(start + TILE, values.size)
+        n = stop - first
+        high[:n], low[:n] = values[first:stop], values[first:stop]
+        size = 1
+        while size < rows:
+            step = min(size, rows - size)
+            _extreme(high[:n], low[:n], higher, lower, step)
+            high, low, higher, lower = higher, lower, high, low
+            size += step
+        into, top, bottom = out[start:stop], high[start - first :], low[start - first :]
+        for i in range(into.size):
+            into[i] = top[i] - bottom[i]
     return out
 
 
-def _plus_lagged(values: Array, other: Array, rows: int) -> Array:
-    out = np.empty_like(values)
-    np.add(values[rows:], other[:-rows], out=out[rows:])
-    out[:rows] = values[:rows]
+@kernel
+def _extreme(high: Array, low: Array, higher: Array, lower: Array, step: int) -> None:
+    """Maxima and minima of windows that begin `step` rows earlier."""
+    higher[:step], lower[:step] = high[0], low[0]
+    top, later, earlier = higher[step:], high[step:], high
+    for i in range(later.size):
+        top[i] = np.maximum(later[i], earlier[i])
+    bottom, later, earlier = lower[step:], low[step:], low
+    for i in range(later.size):
+        bottom[i] = np.minimum(later[i], earlier[i])
+
+
+@kernel
+def _top(rows: int) -> int:
+    """Number of the highest power of two within `rows`."""
+    top = 0
+    while rows >> (top + 1):
+        top += 1
+    return top
+
+
+@kernel
+def _total(values: Array, rows: int, divisor: float) -> Array:
+    """Sums over `rows` rows ÷ divisor, from those over the powers of two that make up `rows`, largest first."""
+    out, top = np.empty_like(values), _top(rows)
+    sums = np.empty((top + 1, TILE + rows))
+    for start in range(0, values.size, TILE):
+        first, stop = max(start + 1 - rows, 0), min(start + TILE, values.size)
+        tile = values[first:stop]
+        _double_sums(tile, sums)
+        total = sums[top, : tile.size]
+        level, seen = top, 1 << top
+        while seen < rows:
+            level -= 1
+            if rows >> level & 1:
+                into, part = total[seen:], sums[level]
+                for i in range(into.size):
+                    into[i] = into[i] + part[i]
+                seen += 1 << level
+        into, found = out[start:stop], total[start - first :]
+        for i in range(into.size):
+            into[i] = found[i] / divisor
     return out
 
 
-def _levels(rows: int) -> list[int]:
-    """The powers of two that make up `rows`, largest first."""
-    return [level for level in reversed(range(rows.bit_length())) if rows >> level & 1]
+@kernel
+def _double_sums(values: Array, sums: Array) -> None:
+    """Row l of `sums`: sums of the values over 2^l rows."""
+    sums[0, : values.size] = values
+    for level in range(1, sums.shape[0]):
+        k, last, into = 1 << (level - 1), sums[level - 1, : values.size], sums[level]
+        into[:k] = 0.0
+        both, later = into[k:], last[k:]
+        for i in range(later.size):
+            both[i] = later[i] + last[i]
+
+
+@kernel
+def _double_squares(sums: Array, squares: Array, n: int) -> None:
+    """Row l: squared deviations over 2^l rows, the halves' own and what their means differ by."""
+    squares[0, :n] = 0.0
+    for level in range(1, sums.shape[0]):
+        k, last, half, into = 1 << (level - 1), squares[level - 1, :n], sums[level - 1], squares[level]
+        into[:k] = 0.0
+        both, later, upper, weight = into[k:], last[k:], half[k:], 0.5 / k
+        for i in range(later.size):
+            gap = upper[i] - half[i]
+            both[i] = later[i] + last[i] + gap * gap * weight
+
+
+@kernel
+def _double_tilts(sums: Array, tilts: Array, n: int) -> None:
+    """Row l: Σ (position − centre)·value over 2^l rows, the halves' own and how far they lie from the new centre."""
+    tilts[0, :n] = 0.0
+    for level in range(1, sums.shape[0]):
+        k, last, half, into = 1 << (level - 1), tilts[level - 1, :n], sums[level - 1], tilts[level]
+        into[:k] = 0.0
+        both, later, upper = into[k:], last[k:], half[k:]
+        for i in range(later.size):
+            both[i] = later[i] + last[i] + (upper[i] - half[i]) * (k / 2)

@@ -3,15 +3,19 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
-from pipelines.features.rolling import Windows, lag, ratio
+from pipelines.features.rolling import lag, window_mean
 
 
 def true_range(x: Block) -> Array:
     """max(H − L, |H − C₋₁|, |L − C₋₁|), quote units. Source: Wilder (1978), New Concepts, ch. III."""
-    before = lag(x.close, 1)
-    top, bottom = np.maximum(x.high, before), np.minimum(x.low, before)
-    return np.subtract(top, bottom, out=top)
+    return _reach(x.high, x.low, lag(x.close, 1))
+
+
+@each_row
+def _reach(high: float, low: float, before: float) -> float:
+    return np.maximum(high, before) - np.minimum(low, before)
 
 
 @feature(unit="quote", encoding="relative", lookback=1, bounds=(0.0, float("inf")))
@@ -38,7 +42,7 @@ def atr(x: Block) -> Array:
 
     Source: Wilder (1978), New Concepts, ch. III, with a plain mean so that memory ends after 15 bars.
     """
-    return Windows(x(true_range)).mean(14)
+    return window_mean(x(true_range), 14)
 
 
 @feature(unit="ratio", lookback=15, bounds=(0.0, 14.0))
@@ -47,5 +51,9 @@ def spread_atr_ratio(x: Block) -> Array:
 
     Source: FEATURES.md 14.
     """
-    values = ratio(x(spread), x(atr), when_zero=1.0)
-    return np.minimum(values, 14.0, out=values)
+    return _against_mean(x(spread), x(atr))
+
+
+@each_row
+def _against_mean(spread: float, mean: float) -> float:
+    return 1.0 if mean == 0.0 else np.minimum(spread / mean, 14.0)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import Minutes, feature
 from pipelines.features.flow import std_from_moments
-from pipelines.features.rolling import Windows, change, lag
+from pipelines.features.rolling import change, lag, window_sum
 
 
 def simple_return(x: Block) -> Array:
@@ -19,10 +20,7 @@ def tick_volatility(x: Block) -> Array:
 
     Source: FEATURES.md 48; merging as in Chan, Golub & LeVeque (1979).
     """
-    values = std_from_moments(x.price_m2, x.trades)
-    values /= x.close
-    values *= 1e4
-    return values
+    return std_from_moments(x.price_m2, x.trades) / x.close * 1e4
 
 
 @feature(
@@ -64,17 +62,20 @@ def jump_indicator(x: Block) -> Array:
 
     The threshold never includes the current bar. Source: FEATURES.md 51.
     """
-    returns = x(simple_return)
-    squares = returns * returns
-    total = Windows(returns).sum(60)
-    total *= total
-    total /= 60.0
+    squares = x(simple_return) * x(simple_return)
+    earlier = _variance(window_sum(x(simple_return), 60), window_sum(squares, 60))
+    return _beyond_three(squares, lag(earlier, 1))
+
+
+@each_row
+def _variance(total: float, squares: float) -> float:
     # returns are centred on nothing much, so Σr² − (Σr)²/n loses no digits that matter here
-    variance = np.maximum(Windows(squares).sum(60) - total, 0.0)
-    variance /= 59.0
-    out = np.zeros_like(returns)
-    np.greater(squares[1:], 9.0 * variance[:-1], out=out[1:], casting="unsafe")
-    return out
+    return np.maximum(squares - total * total / 60.0, 0.0) / 59.0
+
+
+@each_row
+def _beyond_three(square: float, variance: float) -> float:
+    return 1.0 if square > 9.0 * variance else 0.0
 
 
 @feature(unit="bp", lookback=Minutes(60, last_only=True), ticks=True, column="vwap_distance")

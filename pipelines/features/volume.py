@@ -3,13 +3,9 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
-from pipelines.features.rolling import Windows, ratio
-
-
-def volume_windows(x: Block) -> Windows:
-    """Windows over volume."""
-    return Windows(x.volume)
+from pipelines.features.rolling import window_mean, window_slope
 
 
 @feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), column="volume")
@@ -27,7 +23,7 @@ def volume_ma(x: Block) -> Array:
 
     Source: FEATURES.md 15.
     """
-    return x(volume_windows).mean(20)
+    return window_mean(x.volume, 20)
 
 
 @feature(unit="ratio", encoding="log1p", lookback=20, bounds=(0.0, 20.0))
@@ -36,8 +32,12 @@ def volume_ratio(x: Block) -> Array:
 
     Source: FEATURES.md 16.
     """
-    values = ratio(x.volume, x(volume_ma), when_zero=1.0)
-    return np.minimum(values, 20.0, out=values)
+    return _against_mean(x.volume, x(volume_ma))
+
+
+@each_row
+def _against_mean(volume: float, mean: float) -> float:
+    return 1.0 if mean == 0.0 else np.minimum(volume / mean, 20.0)
 
 
 @feature(unit="1/bar", lookback=20, bounds=(-2 / 7, 2 / 7))
@@ -47,5 +47,9 @@ def volume_trend(x: Block) -> Array:
     Slope = Σ (i − 9.5)·V_i / 665, i = 0 … 19. All volume in the last bar gives 9.5·20/665 = 2/7.
     Source: FEATURES.md 17.
     """
-    values = ratio(x(volume_windows).slope(20), x(volume_ma), when_zero=0.0)
-    return np.clip(values, -2 / 7, 2 / 7, out=values)
+    return _trend(window_slope(x.volume, 20), x(volume_ma))
+
+
+@each_row
+def _trend(slope: float, mean: float) -> float:
+    return 0.0 if mean == 0.0 else np.minimum(np.maximum(slope / mean, -2 / 7), 2 / 7)
