@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.features.block import Array, Block
 from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
-from pipelines.features.rolling import spread_of, window_mean, window_std
+from pipelines.features.rolling import flat, window_mean, window_std
 
 _ROWS = 20
 _REACH = (_ROWS - 1) / sqrt(_ROWS) / 4
@@ -20,12 +20,12 @@ def _middle(x: Block) -> Array:
 
 def _width(x: Block) -> Array:
     """Four standard deviations; exactly 0 where the window is flat."""
-    return _four(window_std(x.close, _ROWS), spread_of(x.close, _ROWS))
+    return _four(window_std(x.close, _ROWS), flat(x.close, _ROWS))
 
 
 @each_row
-def _four(deviation: float, moved: float) -> float:
-    return 0.0 if moved == 0.0 else 4.0 * deviation
+def _four(deviation: float, flat: float) -> float:
+    return 0.0 if flat == 1.0 else 4.0 * deviation
 
 
 @feature(unit="quote", encoding="anchored", lookback=_ROWS)

@@ -5,7 +5,7 @@ window and not on where a block begins; nothing here knows about gaps, the engin
 crosses one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from threading import RLock
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
@@ -50,14 +50,14 @@ class Inputs:
         """One column, (N,), NaN where null."""
         with self._lock:
             if name not in self._columns:
-                self._columns[name] = self._stored(name).cast(pl.Float64).rechunk().to_numpy()
+                self._columns[name] = self.stored(name).cast(pl.Float64).rechunk().to_numpy()
             return self._columns[name]
 
     def part(self, name: str, start: int, stop: int) -> Array:
         """Rows [start, stop) of a column, NaN where null: no other row is looked at."""
-        return self._stored(name).slice(start, stop - start).cast(pl.Float64).rechunk().to_numpy()
+        return self.stored(name).slice(start, stop - start).cast(pl.Float64).rechunk().to_numpy()
 
-    def _stored(self, name: str) -> pl.Series:
+    def stored(self, name: str) -> pl.Series:
         if name not in self.bars.columns:
             raise MissingData(
                 f"the bars have no column {name!r}: expected the BARS schema, found "
@@ -125,6 +125,7 @@ class Block:
         self._inputs = inputs
         self._span = (start - history, stop)
         self._memo: dict[object, Any] = {}
+        self.asked: list[object] = []  # every call so far, in order
 
     @property
     def minutes(self) -> int:
@@ -152,9 +153,15 @@ class Block:
 
     def __call__(self, thing: HasFormula | Whole | Callable[["Block"], T]) -> Any:
         """The values of a feature, a Whole or a shared function of the block."""
+        self.asked.append(thing)
         if thing not in self._memo:
             self._memo[thing] = self._compute(thing)
         return self._memo[thing]
+
+    def forget(self, things: Iterable[object]) -> None:
+        """Give back the memory of values that nobody asks for again; asked for, they are computed again."""
+        for thing in things:
+            self._memo.pop(thing, None)
 
     def _compute(self, thing: HasFormula | Whole | Callable[["Block"], T]) -> Any:
         if isinstance(thing, Whole):

@@ -27,6 +27,14 @@ def _where_known(values: Array, seconds: Array, least: float) -> Array:
     return out
 
 
+@kernel
+def _within_one(values: Array, seconds: Array, least: float) -> Array:
+    out = np.empty_like(values)
+    for i in range(out.size):
+        out[i] = np.minimum(np.maximum(values[i], -1.0), 1.0) if seconds[i] >= least else np.nan
+    return out
+
+
 @feature(unit="bp", encoding="log1p", lookback=_EVERY_MINUTE, bounds=(0.0, float("inf")), ticks=True)
 def bid_ask_spread(x: Block) -> Array:
     """Time-weighted mean of 1e4·(a − b)/m over the seconds in which the book is known.
@@ -58,7 +66,7 @@ def order_book_imbalance(x: Block) -> Array:
 
     Source: Gould & Bonart (2016), Queue imbalance; FEATURES.md 36.
     """
-    return np.clip(known(x, x.order_book_imbalance, x.book_seconds), -1.0, 1.0)
+    return _within_one(x.order_book_imbalance, x.book_seconds, 30.0 * x.minutes)
 
 
 @feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
@@ -67,7 +75,7 @@ def book_pressure_5(x: Block) -> Array:
 
     Source: Gould & Bonart (2016) over more levels; FEATURES.md 37.
     """
-    return np.clip(known(x, x.book_pressure_5, x.book_seconds_5), -1.0, 1.0)
+    return _within_one(x.book_pressure_5, x.book_seconds_5, 30.0 * x.minutes)
 
 
 @feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
@@ -76,7 +84,7 @@ def book_pressure_10(x: Block) -> Array:
 
     Source: Gould & Bonart (2016) over more levels; FEATURES.md 38.
     """
-    return np.clip(known(x, x.book_pressure_10, x.book_seconds_10), -1.0, 1.0)
+    return _within_one(x.book_pressure_10, x.book_seconds_10, 30.0 * x.minutes)
 
 
 @feature(unit="quote", encoding="anchored", lookback=_LAST_MINUTE, bounds=(0.0, float("inf")), ticks=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadData
 from pipelines.features.block import Array, Block, Inputs
+from pipelines.features.compiled import kernel
 from pipelines.features.day import known_runs
 from pipelines.features.declaration import Feature
 from pipelines.features.known import Known
@@ -23,7 +24,7 @@ from pipelines.features.sets import feature_set, features_named, require_existin
 from pipelines.market.schemas import CANDLES, UTC_US
 from pipelines.market.timeframes import length_of
 
-_BLOCK = 65_536  # rows at most: fewer and the threads wait for the interpreter, more and memory grows
+_BLOCK = 131_072  # rows at most: fewer and the threads wait for the interpreter, more and memory grows
 _HISTORY = (
     280  # rows before a block: the longest window is 276 bars (macd); longer ones run through whole columns
 )
@@ -58,10 +59,11 @@ def compute(
         raise BadData(f"features must be named once each, found {twice!r} more often; leave one of them out.")
     require_existing(wanted, timeframe)
     length = length_of(timeframe)
-    steps = _steps(bars)
+    _require_clean(bars)
     if bars.is_empty():
         return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
-    unbroken = np.cumsum(np.append(False, steps != length // timedelta(microseconds=1)))
+    opened = bars.get_column("open_time").to_physical().to_numpy()
+    unbroken = _runs(opened, length // timedelta(microseconds=1))
     tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
     inputs = Inputs(bars, length, known_runs(bars["open_time"], length, unbroken, sessions), unbroken, tables)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
@@ -69,8 +71,8 @@ def compute(
     return pl.DataFrame([bars.get_column("open_time"), *columns])
 
 
-def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
-    """Microseconds from each bar to the next, (N − 1,); raises BadData for bars that are no clean series."""
+def _require_clean(bars: pl.DataFrame) -> None:
+    """Raise BadData for bars that are no clean series."""
     missing = [name for name in CANDLES if name not in bars.columns]
     if missing:
         raise BadData(
@@ -82,14 +84,31 @@ def _steps(bars: pl.DataFrame) -> NDArray[np.int64]:
         nulls = bars.get_column(name).null_count()
         if nulls:
             raise BadData(f"bars need {name!r} in every row, found {nulls} nulls; drop unknown bars instead.")
-    steps = np.diff(bars.get_column("open_time").to_physical().to_numpy())
-    if (steps <= 0).any():
-        row = int(np.argmax(steps <= 0)) + 1
+    row = _first_unsorted(bars.get_column("open_time").to_physical().to_numpy())
+    if row < bars.height:
         at = bars.get_column("open_time")[row]
         raise BadData(
             f"bars must be sorted by open_time without repeats, row {row} ({at}) is not; sort them."
         )
-    return steps
+
+
+@kernel
+def _first_unsorted(opened: NDArray[np.int64]) -> int:
+    """The first row that does not open after the one before it; the number of rows when all do."""
+    for i in range(1, opened.size):
+        if opened[i] <= opened[i - 1]:
+            return i
+    return opened.size
+
+
+@kernel
+def _runs(opened: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Number of each row's run of bars that open `length` microseconds apart, from 0, (N,)."""
+    runs, run = np.zeros_like(opened), 0
+    for i in range(1, opened.size):
+        run += opened[i] - opened[i - 1] != length
+        runs[i] = run
+    return runs
 
 
 def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecutor) -> list[pl.Series]:
@@ -98,18 +117,33 @@ def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecu
     known, size = Known(inputs, wanted), _block_size(rows, pl.thread_pool_size())
     fresh = iter(np.empty((sum(one.column is None for one in wanted), rows)))
     values = [next(fresh) if one.column is None else inputs.column(one.column) for one in wanted]
+    last = _asked_last(inputs, wanted) if size < rows else [[]] * len(wanted)
 
     def fill(start: int) -> None:
         stop = min(start + size, rows)
         with np.errstate(all="ignore"):  # hidden rows divide by whatever stands there
             block = Block(inputs, start, stop, _HISTORY)
-            for feature, column in zip(wanted, values, strict=True):
+            known.note_windows(start, stop)
+            for feature, column, done in zip(wanted, values, last, strict=True):
                 if feature.column is None:
                     column[start:stop] = block(feature)[_HISTORY:]
-                known.look(feature, column, start, stop)
+                    block.forget(done)
+                known.note_values(feature, column, start, stop)
 
     list(threads.map(fill, range(0, rows, size)))
     return [_column(one.name, column, known.bits(one)) for one, column in zip(wanted, values, strict=True)]
+
+
+def _asked_last(inputs: Inputs, wanted: Sequence[Feature]) -> list[list[object]]:
+    """What nobody asks for after each feature, found by computing one row of them all."""
+    block, last = Block(inputs, 0, 1, _HISTORY), {}
+    with np.errstate(all="ignore"):
+        for number, feature in enumerate(wanted):
+            before = len(block.asked)
+            if feature.column is None:
+                block(feature)
+            last |= dict.fromkeys(block.asked[before:], number)
+    return [[thing for thing, at in last.items() if at == number] for number in range(len(wanted))]
 
 
 def _block_size(rows: int, threads: int) -> int:

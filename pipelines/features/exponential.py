@@ -16,19 +16,14 @@ from pipelines.features.block import Array
 from pipelines.features.compiled import kernel
 from pipelines.features.rolling import change
 
-TILE = 4096  # rows: many more than a memory of 275, few enough for the second cache
+TILE = 2048  # rows: many more than a memory of 275, few enough for the second cache
 
 
 class Fading(NamedTuple):
-    """Σ p^k·(C_{t−k} − C_{t−k−1}) of a window, (M,), and its p."""
+    """How far an average stays behind its value, C_t − ema_t = p·Σ p^k·(C_{t−k} − C_{t−k−1}), (M,), and its p."""
 
     keep: float
-    moves: Array
-
-    @property
-    def behind(self) -> Array:
-        """How far the average stays behind the value: C_t − ema_t = p·Σ p^k·(C_{t−k} − C_{t−k−1})."""
-        return self.keep * self.moves
+    behind: Array
 
 
 def keep_of(span: int) -> float:
@@ -38,7 +33,8 @@ def keep_of(span: int) -> float:
 
 def fading(values: Array, span: int, rows: int) -> Fading:
     """The moves of `values` (M,) as an average over `span` rows sees them that starts `rows` − 1 rows before t."""
-    return Fading(keep_of(span), fading_sum(change(values), keep_of(span), rows - 1))
+    keep = keep_of(span)
+    return Fading(keep, keep * fading_sum(change(values), keep, rows - 1))
 
 
 def fading_sum(values: Array, keep: float, rows: int) -> Array:
@@ -81,6 +77,12 @@ def again(first: Fading, second: Fading) -> Array:
 
     Two exponential kernels in a row are a difference of the two: ((1 − p)·r·E_r − (1 − r)·p·E_p)/(r − p).
     """
-    p, r = first.keep, second.keep
-    behind: Array = ((1 - p) * r * second.behind - (1 - r) * p * first.behind) / (r - p)
-    return behind
+    return _again(first.behind, second.behind, first.keep, second.keep)
+
+
+@kernel
+def _again(first: Array, second: Array, p: float, r: float) -> Array:
+    out = np.empty_like(first)
+    for i in range(out.size):
+        out[i] = ((1 - p) * r * second[i] - (1 - r) * p * first[i]) / (r - p)
+    return out

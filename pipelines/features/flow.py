@@ -9,19 +9,6 @@ from pipelines.features.block import Array, Block
 from pipelines.features.book import known
 from pipelines.features.compiled import each_row
 from pipelines.features.declaration import Minutes, feature
-from pipelines.features.rolling import ratio
-
-
-@each_row
-def std_from_moments(squares: float, count: float) -> float:
-    """√(M2/(n − 1)); 0 below two values, NaN where n is unknown."""
-    return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0))
-
-
-@each_row
-def _with_trades(value: float, trades: float) -> float:
-    """The value, 0 where the bar has no trade."""
-    return 0.0 if trades == 0.0 else value
 
 
 @feature(unit="bp", lookback=Minutes(2), ticks=True)
@@ -32,8 +19,15 @@ def effective_spread(x: Block) -> Array:
     no trade of the bar had a known mid before it.
     Source: Huang & Stoll (1996), Dealer versus auction markets, the effective spread.
     """
-    mean = ratio(x.effective_spread_sum, x.effective_spread_amount, when_zero=np.nan)
-    return known(x, _with_trades(mean, x.trades), x.book_seconds)
+    mean = _mean_cost(x.effective_spread_sum, x.effective_spread_amount, x.trades)
+    return known(x, mean, x.book_seconds)
+
+
+@each_row
+def _mean_cost(total: float, amount: float, trades: float) -> float:
+    if trades == 0.0:
+        return 0.0
+    return np.nan if amount == 0.0 else total / amount
 
 
 @feature(unit="1/min", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
@@ -51,7 +45,12 @@ def buy_volume_ratio(x: Block) -> Array:
 
     Source: FEATURES.md 43.
     """
-    return ratio(x.bought, x.bought + x.sold, when_zero=0.5)
+    return _share(x.bought, x.sold)
+
+
+@each_row
+def _share(bought: float, sold: float) -> float:
+    return 0.5 if bought + sold == 0.0 else bought / (bought + sold)
 
 
 @feature(unit="share", lookback=1, bounds=(0.0, 1.0), ticks=True)
@@ -69,7 +68,12 @@ def trade_size_mean(x: Block) -> Array:
 
     Source: FEATURES.md 45.
     """
-    return _with_trades(x.size_mean, x.trades)
+    return _or_none(x.size_mean, x.trades)
+
+
+@each_row
+def _or_none(size: float, trades: float) -> float:
+    return 0.0 if trades == 0.0 else size
 
 
 @feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), ticks=True)
@@ -78,7 +82,12 @@ def trade_size_std(x: Block) -> Array:
 
     Source: FEATURES.md 46; merging as in Chan, Golub & LeVeque (1979).
     """
-    return std_from_moments(x.size_m2, x.trades)
+    return _deviation(x.size_m2, x.trades)
+
+
+@each_row
+def _deviation(squares: float, count: float) -> float:
+    return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0))
 
 
 @feature(unit="share", lookback=Minutes(61), bounds=(0.0, 1.0), ticks=True)
@@ -88,7 +97,12 @@ def large_trade_ratio(x: Block) -> Array:
     The threshold never includes the current minute; a longer bar counts each minute against its own.
     Source: FEATURES.md 47.
     """
-    return _with_trades(x.large_trades / x.trades, x.trades)
+    return _share_of(x.large_trades, x.trades)
+
+
+@each_row
+def _share_of(large: float, trades: float) -> float:
+    return 0.0 if trades == 0.0 else large / trades
 
 
 @feature(unit="bp", lookback=Minutes(2), ticks=True)
@@ -97,10 +111,10 @@ def arrival_price_impact(x: Block) -> Array:
 
     Source: Perold (1988), The implementation shortfall: the move against the mid at arrival; FEATURES.md 53.
     """
-    move = _towards(x.mid_start, x.mid_end, x.bought - x.sold)
-    return known(x, _with_trades(move, x.trades), x.book_seconds)
+    move = _towards(x.mid_start, x.mid_end, x.bought, x.sold, x.trades)
+    return known(x, move, x.book_seconds)
 
 
 @each_row
-def _towards(start: float, end: float, pressure: float) -> float:
-    return (end - start) / start * np.sign(pressure) * 1e4
+def _towards(start: float, end: float, bought: float, sold: float, trades: float) -> float:
+    return 0.0 if trades == 0.0 else (end - start) / start * np.sign(bought - sold) * 1e4

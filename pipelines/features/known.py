@@ -5,7 +5,6 @@ A feature from ticks, or of another source, is null too where its formula says N
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,56 +17,65 @@ from pipelines.features.declaration import ByClock, Feature, Lookback, Minutes
 Ages = NDArray[np.int32]
 Bits = NDArray[np.uint8]
 """A bit a row, the first row lowest, as in Arrow's validity bitmaps: (⌈N/8⌉,)."""
+_Window = tuple[bool, Lookback]
 
 
 class Known:
-    """What is known of each feature; all that look back alike share one bitmap, unless their values say NaN."""
+    """What is known of each feature, noted block by block; all that look back alike share one bitmap."""
 
     def __init__(self, inputs: Inputs, wanted: Sequence[Feature]) -> None:
         self._inputs = inputs
-        self._minutes = inputs.length // timedelta(minutes=1)
         self._ages: dict[tuple[bool, bool], Ages] = {}
-        self._windows: dict[tuple[bool, Lookback], Bits] = {}
-        self._without_nan = {one: np.empty_like(self._window(one)) for one in wanted if _may_be_nan(one)}
+        self._windows = {_window(one): self._age(one) for one in wanted}
+        size = -(-inputs.bars.height // 8)
+        named = [one.name for one in wanted if _may_be_nan(one)]
+        self._bits: dict[object, Bits] = {key: np.empty(size, np.uint8) for key in (*self._windows, *named)}
+        self._partly: set[object] = set()  # whose bitmap has a row that is not known
 
-    def look(self, feature: Feature, values: Array, start: int, stop: int) -> None:
-        """Take note of the NaN in rows [start, stop) of a feature's `values` (N,); `start` is a multiple of 8."""
+    def note_windows(self, start: int, stop: int) -> None:
+        """Take note of the windows that end in rows [start, stop); `start` is a multiple of 8."""
+        for key, (age, least) in self._windows.items():
+            if _pack(age[start:stop], least, self._bits[key][start // 8 : -(-stop // 8)]):
+                self._partly.add(key)
+
+    def note_values(self, feature: Feature, values: Array, start: int, stop: int) -> None:
+        """Take note of the NaN among rows [start, stop) of its `values` (N,), whose windows are noted."""
         if _may_be_nan(feature):
-            which = slice(start // 8, -(-stop // 8))
-            _drop_nan(values[start:stop], self._window(feature)[which], self._without_nan[feature][which])
+            part = slice(start // 8, -(-stop // 8))
+            window = self._bits[_window(feature)][part]
+            if _without_nan(values[start:stop], window, self._bits[feature.name][part]):
+                self._partly.add(feature.name)
 
     def bits(self, feature: Feature) -> Bits | None:
-        """Its known rows when every row has been looked at; None when all of them are known."""
-        bits = self._without_nan[feature] if _may_be_nan(feature) else self._window(feature)
-        rows = self._inputs.bars.height
-        full = bool((bits[: rows // 8] == 0xFF).all())
-        return None if full and int(np.bitwise_count(bits[rows // 8 :]).sum()) == rows % 8 else bits
+        """The known rows of a feature, when every block is noted; None where all are."""
+        key = feature.name if _may_be_nan(feature) else _window(feature)
+        return self._bits[key] if key in self._partly else None
 
-    def _window(self, feature: Feature) -> Bits:
-        """The rows whose window holds no gap."""
-        key = (feature.ticks, feature.lookback)
-        if key not in self._windows:
-            by_clock = isinstance(feature.lookback, Minutes | ByClock)
-            age = self._bars_since(feature.ticks, by_clock=by_clock)
-            self._windows[key] = np.packbits(age >= self._needed(feature) - 1, bitorder="little")
-        return self._windows[key]
-
-    def _needed(self, feature: Feature) -> Any:
-        """Bars that the value needs, its own included: a number, or one for each row."""
-        if isinstance(feature.lookback, ByClock):
-            return feature.lookback.needed(place(self._inputs, feature.lookback.since), self._minutes)
-        return feature.bars(self._minutes)
+    def _age(self, feature: Feature) -> tuple[Ages, int]:
+        """Bars since the last gap, (N,), and how many of them its window needs before its own bar."""
+        age = self._bars_since(feature.ticks, by_clock=isinstance(feature.lookback, Minutes | ByClock))
+        minutes = self._inputs.length // timedelta(minutes=1)
+        if not isinstance(feature.lookback, ByClock):
+            return age, feature.bars(minutes) - 1
+        needed = feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
+        return (age + 1 - needed).astype(np.int32), 0
 
     def _bars_since(self, ticks: bool, *, by_clock: bool) -> Ages:
         """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed.
 
         by_clock : the hours in which the market is closed are a gap too
         """
+        ticks = ticks and self._inputs.stored("trades").null_count() > 0
+        by_clock = by_clock and self._inputs.run is not self._inputs.unbroken
         if (ticks, by_clock) not in self._ages:
             run = self._inputs.unbroken if by_clock else self._inputs.run
             trades = self._inputs.column("trades") if ticks else np.zeros(0)
             self._ages[ticks, by_clock] = _ages(run, trades)
         return self._ages[ticks, by_clock]
+
+
+def _window(feature: Feature) -> _Window:
+    return feature.ticks, feature.lookback
 
 
 def _may_be_nan(feature: Feature) -> bool:
@@ -88,13 +96,32 @@ def _ages(run: NDArray[np.int64], trades: Array) -> Ages:
 
 
 @kernel
-def _drop_nan(values: Array, bits: Bits, out: Bits) -> None:
-    """`bits` without those of rows that are NaN."""
-    number = np.zeros(8 * bits.size, dtype=np.uint8)
-    for i in range(values.size):
-        number[i] = values[i] == values[i]
+def _pack(age: Ages, least: int, bits: Bits) -> int:
+    """Set the bits of rows that are old enough; how many are not."""
+    known = np.zeros(8 * bits.size, dtype=np.uint8)
+    count = 0
+    for i in range(age.size):
+        known[i] = age[i] >= least
+        count += known[i]
     for j in range(bits.size):
         byte = 0
         for k in range(8):
-            byte |= number[8 * j + k] << k
-        out[j] = bits[j] & byte
+            byte |= known[8 * j + k] << k
+        bits[j] = byte
+    return age.size - count
+
+
+@kernel
+def _without_nan(values: Array, bits: Bits, out: Bits) -> int:
+    """`bits` without those of rows that are NaN; how many rows are not known then."""
+    known = np.zeros(8 * bits.size, dtype=np.uint8)
+    for i in range(values.size):
+        known[i] = values[i] == values[i]
+    count = 0
+    for j in range(bits.size):
+        byte = 0
+        for k in range(8):
+            byte |= (known[8 * j + k] & (bits[j] >> k)) << k
+            count += known[8 * j + k] & (bits[j] >> k)
+        out[j] = byte
+    return values.size - count

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 
 from pipelines.features.block import Array, Block, Inputs, Whole
+from pipelines.features.compiled import each_row
 from pipelines.features.declaration import ByTimeframe, feature
 from pipelines.features.exponential import fading
-from pipelines.features.rolling import change, lag, spread_of, window_std, window_sum
+from pipelines.features.rolling import flat, lag, relative_change, window_std, window_sum
 from pipelines.features.tick_volatility import simple_return
 
 _AVERAGE, _DEVIATION = 20, 50
@@ -38,8 +39,7 @@ def _minutes(inputs: Inputs) -> int:
 
 
 def _returns(inputs: Inputs) -> Array:
-    close = inputs.column("close")
-    return change(close) / lag(close, 1)
+    return relative_change(inputs.column("close"))
 
 
 def hour_volatility(inputs: Inputs) -> Array:
@@ -59,13 +59,12 @@ def _from_average(inputs: Inputs) -> Array:
     close = inputs.column("close")
     away = fading(close, _AVERAGE, _KNOWN - _DEVIATION + 1).behind
     rows = min(_DEVIATION, away.size)
-    deviation, flat = (
-        window_std(away, max(rows, 2)) if away.size > 1 else away,
-        spread_of(away, rows) == 0.0,
-    )
-    scores = np.clip(away / deviation, -_FURTHEST, _FURTHEST)
-    scores[flat] = 0.0
-    return scores
+    return _score(away, window_std(away, max(rows, 2)), flat(away, rows))
+
+
+@each_row
+def _score(away: float, deviation: float, flat: float) -> float:
+    return 0.0 if flat == 1.0 else np.minimum(np.maximum(away / deviation, -_FURTHEST), _FURTHEST)
 
 
 _whole_volatility, _whole_high, _whole_score = Whole(hour_volatility), Whole(_high), Whole(_from_average)

@@ -5,12 +5,13 @@ import numpy as np
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.compiled import kernel
 from pipelines.features.declaration import feature
-from pipelines.features.rolling import lag, ratio, spread_of, window_mean, window_sum
+from pipelines.features.rolling import flat, lag, ratio, window_mean, window_sum
 from pipelines.features.spread import spread_pct, true_range
 from pipelines.features.tick_volatility import simple_return
 
 _CORRELATED = 36
 _NEAR = 12
+_TILE = 512  # rows that the first cache holds
 _DEPTH = 288
 
 
@@ -54,25 +55,32 @@ def price_volume_corr(x: Block) -> Array:
     """
     returns, amounts = x(simple_return), x.volume
     middle, usual = window_mean(returns, _CORRELATED), window_mean(amounts, _CORRELATED)
-    flat = (spread_of(returns, _CORRELATED) == 0.0) | (spread_of(amounts, _CORRELATED) == 0.0)
-    values = _correlation(returns, amounts, middle, usual, _CORRELATED)
-    values[flat] = 0.0
-    return values
+    still = np.maximum(flat(returns, _CORRELATED), flat(amounts, _CORRELATED))
+    return _correlation(returns, amounts, middle, usual, still, _CORRELATED)
 
 
 @kernel
-def _correlation(left: Array, right: Array, left_mean: Array, right_mean: Array, rows: int) -> Array:
-    both, lefts, rights = np.zeros_like(left), np.zeros_like(left), np.zeros_like(left)
-    for back in range(rows):
-        for i in range(rows - 1, left.size):
-            one, other = left[i - back] - left_mean[i], right[i - back] - right_mean[i]
-            both[i] += one * other
-            lefts[i] += one * one
-            rights[i] += other * other
-    for i in range(left.size):
-        both[i] = both[i] / (np.sqrt(lefts[i]) * np.sqrt(rights[i]))
-        both[i] = np.minimum(np.maximum(both[i], -1.0), 1.0)
-    return both
+def _correlation(
+    left: Array, right: Array, left_mean: Array, right_mean: Array, still: Array, rows: int
+) -> Array:
+    """Correlation of the last `rows` rows; 0 where one of them is `still`, nothing before row `rows` − 1."""
+    out = np.zeros_like(left)
+    both, lefts, rights = np.empty(_TILE), np.empty(_TILE), np.empty(_TILE)
+    for start in range(rows - 1, left.size, _TILE):
+        n = min(_TILE, left.size - start)
+        both[:n], lefts[:n], rights[:n] = 0.0, 0.0, 0.0
+        middle, usual = left_mean[start : start + n], right_mean[start : start + n]
+        for back in range(rows):
+            ones, others = left[start - back : start - back + n], right[start - back : start - back + n]
+            for i in range(n):
+                one, other = ones[i] - middle[i], others[i] - usual[i]
+                both[i] += one * other
+                lefts[i] += one * one
+                rights[i] += other * other
+        for i in range(n):
+            value = both[i] / (np.sqrt(lefts[i]) * np.sqrt(rights[i]))
+            out[start + i] = 0.0 if still[start + i] == 1.0 else np.minimum(np.maximum(value, -1.0), 1.0)
+    return out
 
 
 @feature(unit="ratio", lookback=_NEAR)

@@ -32,7 +32,17 @@ def rsi_14(x: Block) -> Array:
     Source: Cutler's RSI, after Wilder (1978), New Concepts, ch. VI.
     """
     moves = change(x.close)
-    return _strength(window_sum(np.maximum(moves, 0.0), 14), window_sum(np.maximum(-moves, 0.0), 14))
+    return _strength(window_sum(_rise(moves), 14), window_sum(_fall(moves), 14))
+
+
+@each_row
+def _rise(move: float) -> float:
+    return np.maximum(move, 0.0)
+
+
+@each_row
+def _fall(move: float) -> float:
+    return np.maximum(-move, 0.0)
 
 
 @each_row

@@ -31,8 +31,21 @@ def lag(values: Array, rows: int) -> Array:
 def change(values: Array) -> Array:
     """Difference to the row before; the head is 0."""
     out = np.empty_like(values)
+    into, later = out[1:], values[1:]
     out[0] = 0.0
-    out[1:] = values[1:] - values[:-1]
+    for i in range(into.size):
+        into[i] = later[i] - values[i]
+    return out
+
+
+@kernel
+def relative_change(values: Array) -> Array:
+    """values_t/values_{t−1} − 1, written as the move over the earlier value: exactly 0 where nothing moved."""
+    out = np.empty_like(values)
+    into, later = out[1:], values[1:]
+    out[0] = 0.0
+    for i in range(into.size):
+        into[i] = (later[i] - values[i]) / values[i]
     return out
 
 
@@ -114,37 +127,14 @@ def window_slope(values: Array, rows: int) -> Array:
 
 
 @kernel
-def spread_of(values: Array, rows: int) -> Array:
-    """Maximum minus minimum over the last `rows` rows: exactly 0 when, and only when, the window is flat."""
+def flat(values: Array, rows: int) -> Array:
+    """1 where the last `rows` rows are all the same number (their maximum minus minimum is 0), else 0."""
     out = np.empty_like(values)
-    high, low = np.empty(TILE + rows), np.empty(TILE + rows)
-    higher, lower = np.empty(TILE + rows), np.empty(TILE + rows)
-    for start in range(0, values.size, TILE):
-        first, stop = max(start + 1 - rows, 0), min(start + TILE, values.size)
-        n = stop - first
-        high[:n], low[:n] = values[first:stop], values[first:stop]
-        size = 1
-        while size < rows:
-            step = min(size, rows - size)
-            _extreme(high[:n], low[:n], higher, lower, step)
-            high, low, higher, lower = higher, lower, high, low
-            size += step
-        into, top, bottom = out[start:stop], high[start - first :], low[start - first :]
-        for i in range(into.size):
-            into[i] = top[i] - bottom[i]
+    same = 0
+    for i in range(out.size):
+        same = same + 1 if i > 0 and values[i] == values[i - 1] else 1
+        out[i] = same >= rows
     return out
-
-
-@kernel
-def _extreme(high: Array, low: Array, higher: Array, lower: Array, step: int) -> None:
-    """Maxima and minima of windows that begin `step` rows earlier."""
-    higher[:step], lower[:step] = high[0], low[0]
-    top, later, earlier = higher[step:], high[step:], high
-    for i in range(later.size):
-        top[i] = np.maximum(later[i], earlier[i])
-    bottom, later, earlier = lower[step:], low[step:], low
-    for i in range(later.size):
-        bottom[i] = np.minimum(later[i], earlier[i])
 
 
 @kernel

@@ -33,7 +33,12 @@ def spread_pct(x: Block) -> Array:
 
     Source: FEATURES.md 12; Parkinson's (1980) range, not squared.
     """
-    return 100.0 * (x(spread) / x.close)
+    return _percent(x(spread), x.close)
+
+
+@each_row
+def _percent(spread: float, close: float) -> float:
+    return 100.0 * (spread / close)
 
 
 @feature(unit="quote", encoding="relative", lookback=15, bounds=(0.0, float("inf")))

@@ -5,13 +5,12 @@ import numpy as np
 from pipelines.features.block import Array, Block
 from pipelines.features.compiled import each_row
 from pipelines.features.declaration import Minutes, feature
-from pipelines.features.flow import std_from_moments
-from pipelines.features.rolling import change, lag, window_sum
+from pipelines.features.rolling import lag, relative_change, window_sum
 
 
 def simple_return(x: Block) -> Array:
-    """r_t = C_t/C₋₁ − 1, written as the move over C₋₁ so that an unchanged price gives exactly 0."""
-    return change(x.close) / lag(x.close, 1)
+    """r_t = C_t/C₋₁ − 1."""
+    return relative_change(x.close)
 
 
 @feature(unit="bp", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
@@ -20,7 +19,12 @@ def tick_volatility(x: Block) -> Array:
 
     Source: FEATURES.md 48; merging as in Chan, Golub & LeVeque (1979).
     """
-    return std_from_moments(x.price_m2, x.trades) / x.close * 1e4
+    return _noise(x.price_m2, x.trades, x.close)
+
+
+@each_row
+def _noise(squares: float, count: float, close: float) -> float:
+    return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0)) / close * 1e4
 
 
 @feature(

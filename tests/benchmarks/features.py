@@ -40,7 +40,8 @@ def _rows(gaps: int) -> list[Row]:
         lambda: compute(bars, "1m", names),
         lambda: pandas_one_by_one(table),
         lambda: pandas_features(table),
-        runs=7,
+        runs=5,
+        repeats=3,
     )
     work = f"53 features, {ROWS:,} bars, {gaps:,} gaps"
     return [
