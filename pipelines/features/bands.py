@@ -69,4 +69,5 @@ def bb_position(x: Block) -> Array:
 def _position(close: float, middle: float, width: float) -> float:
     if width == 0.0:
         return 0.5
-    return np.minimum(np.maximum((close - middle) / width + 0.5, 0.5 - _REACH), 0.5 + _REACH)
+    position: float = np.minimum(np.maximum((close - middle) / width + 0.5, 0.5 - _REACH), 0.5 + _REACH)
+    return position

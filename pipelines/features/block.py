@@ -8,7 +8,7 @@ crosses one.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from threading import RLock
-from typing import Any, Protocol, TypeVar, overload, runtime_checkable
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 import polars as pl
@@ -58,6 +58,7 @@ class Inputs:
         return self.stored(name).slice(start, stop - start).cast(pl.Float64).rechunk().to_numpy()
 
     def stored(self, name: str) -> pl.Series:
+        """One column as the bars have it; raises MissingData without it."""
         if name not in self.bars.columns:
             raise MissingData(
                 f"the bars have no column {name!r}: expected the BARS schema, found "
@@ -104,7 +105,6 @@ class Whole:
         self.__doc__ = formula.__doc__
 
 
-@runtime_checkable
 class HasFormula(Protocol):
     """A declared feature, as far as a block needs to know."""
 
@@ -166,7 +166,9 @@ class Block:
     def _compute(self, thing: HasFormula | Whole | Callable[["Block"], T]) -> Any:
         if isinstance(thing, Whole):
             return self._rows(self._inputs.whole(thing.formula))
-        return getattr(thing, "formula", thing)(self)  # isinstance of a Protocol costs as much as a formula
+        if hasattr(thing, "formula"):  # isinstance of a Protocol costs as much as a formula
+            return thing.formula(self)
+        return thing(self)
 
     def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
         start, stop = self._span

@@ -39,7 +39,7 @@ def remembered(times: pl.Series, values: Array) -> Array:
     ends = np.append(starts, len(values))[1:]
     long = ends - starts >= _KNOWN  # a shorter run is all warm-up
     for start, stop in zip(starts[long], ends[long], strict=True):
-        faded = _ALPHA * fading_sum(values[start:stop], 1.0 - _ALPHA, _KNOWN)
+        faded = fading_sum(values[start:stop], 1.0 - _ALPHA, _KNOWN, times=_ALPHA)
         out[start + _KNOWN - 1 : stop] = faded[_KNOWN - 1 :]
     return out
 

@@ -10,6 +10,7 @@ No formula lives here, and numba is imported only when a formula runs: loading a
 
 from collections.abc import Callable
 from functools import update_wrapper
+from inspect import signature
 from threading import RLock
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -53,18 +54,20 @@ class RowFormula:
         self._compiled: Callable[..., NDArray[np.float64]] | None = None
         update_wrapper(self, function)
 
-    def __call__(self, *columns: NDArray[Any]) -> NDArray[np.float64]:
+    def __call__(self, *columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """The formula of every row."""
-        return (self._compiled or self.compiled(len(columns)))(*columns)
+        return (self._compiled or self.compiled())(*columns)
 
-    def compiled(self, columns: int) -> Callable[..., NDArray[np.float64]]:
-        """The machine code: a numpy ufunc of so many columns."""
+    def compiled(self) -> Callable[..., NDArray[np.float64]]:
+        """The machine code of the loop that calls the formula on each row."""
         import numba
 
         with _COMPILING:
             if self._compiled is None:
-                signature = numba.float64(*[numba.float64] * columns)
-                self._compiled = numba.vectorize([signature], nopython=True, cache=True)(self.function)
+                formula = numba.njit(error_model="numpy")(self.function)
+                self._compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(
+                    _loop_of(self.function, formula)
+                )
             return self._compiled
 
 
@@ -76,6 +79,23 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
 def each_row(function: Callable[..., float]) -> RowFormula:
     """Decorator: compile a formula that is written for the numbers of one row."""
     return RowFormula(function)
+
+
+def _loop_of(function: Callable[..., float], formula: object) -> FunctionType:
+    """The loop over as many columns as the function takes, in its place: there numba keeps the machine code."""
+    assert isinstance(function, FunctionType)
+    columns, own = list(signature(function).parameters), function.__code__
+    text = f"""def loop({", ".join(columns)}):
+        out = np.empty_like({columns[0]})
+        for i in range(out.size):
+            out[i] = formula({", ".join(f"{column}[i]" for column in columns)})
+        return out"""
+    names: dict[str, Any] = {"np": np, "formula": formula}
+    exec(compile(text, own.co_filename, "exec"), names)
+    loop: FunctionType = names["loop"]
+    loop.__code__ = loop.__code__.replace(co_firstlineno=own.co_firstlineno)
+    loop.__module__, loop.__qualname__ = function.__module__, function.__qualname__
+    return loop
 
 
 def _with_compiled_kernels(function: Callable[P, R]) -> Callable[P, R]:

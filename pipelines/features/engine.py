@@ -29,6 +29,8 @@ _HISTORY = (
     280  # rows before a block: the longest window is 276 bars (macd); longer ones run through whole columns
 )
 
+_ASKED_LAST: dict[tuple[timedelta, tuple[Feature, ...]], list[list[object]]] = {}
+
 
 def compute(
     bars: pl.DataFrame,
@@ -59,11 +61,9 @@ def compute(
         raise BadData(f"features must be named once each, found {twice!r} more often; leave one of them out.")
     require_existing(wanted, timeframe)
     length = length_of(timeframe)
-    _require_clean(bars)
+    unbroken = _unbroken(bars, length)
     if bars.is_empty():
         return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
-    opened = bars.get_column("open_time").to_physical().to_numpy()
-    unbroken = _runs(opened, length // timedelta(microseconds=1))
     tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
     inputs = Inputs(bars, length, known_runs(bars["open_time"], length, unbroken, sessions), unbroken, tables)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
@@ -71,8 +71,8 @@ def compute(
     return pl.DataFrame([bars.get_column("open_time"), *columns])
 
 
-def _require_clean(bars: pl.DataFrame) -> None:
-    """Raise BadData for bars that are no clean series."""
+def _unbroken(bars: pl.DataFrame, length: timedelta) -> NDArray[np.int64]:
+    """Number of each bar's run without any gap, from 0, (N,); raises BadData for bars that are no clean series."""
     missing = [name for name in CANDLES if name not in bars.columns]
     if missing:
         raise BadData(
@@ -84,31 +84,27 @@ def _require_clean(bars: pl.DataFrame) -> None:
         nulls = bars.get_column(name).null_count()
         if nulls:
             raise BadData(f"bars need {name!r} in every row, found {nulls} nulls; drop unknown bars instead.")
-    row = _first_unsorted(bars.get_column("open_time").to_physical().to_numpy())
+    opened = bars.get_column("open_time").to_physical().to_numpy()
+    runs, row = _runs(opened, length // timedelta(microseconds=1))
     if row < bars.height:
         at = bars.get_column("open_time")[row]
         raise BadData(
             f"bars must be sorted by open_time without repeats, row {row} ({at}) is not; sort them."
         )
-
-
-@kernel
-def _first_unsorted(opened: NDArray[np.int64]) -> int:
-    """The first row that does not open after the one before it; the number of rows when all do."""
-    for i in range(1, opened.size):
-        if opened[i] <= opened[i - 1]:
-            return i
-    return opened.size
-
-
-@kernel
-def _runs(opened: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Number of each row's run of bars that open `length` microseconds apart, from 0, (N,)."""
-    runs, run = np.zeros_like(opened), 0
-    for i in range(1, opened.size):
-        run += opened[i] - opened[i - 1] != length
-        runs[i] = run
     return runs
+
+
+@kernel
+def _runs(opened: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], int]:
+    """Number of each row's run of rows `length` apart, (N,), and the first row not after the one before, or N."""
+    runs, run, unsorted = np.zeros_like(opened), 0, opened.size
+    for i in range(1, opened.size):
+        step = opened[i] - opened[i - 1]
+        run += step != length
+        runs[i] = run
+        if step <= 0:
+            unsorted = min(unsorted, i)
+    return runs, unsorted
 
 
 def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecutor) -> list[pl.Series]:
@@ -117,7 +113,8 @@ def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecu
     known, size = Known(inputs, wanted), _block_size(rows, pl.thread_pool_size())
     fresh = iter(np.empty((sum(one.column is None for one in wanted), rows)))
     values = [next(fresh) if one.column is None else inputs.column(one.column) for one in wanted]
-    last = _asked_last(inputs, wanted) if size < rows else [[]] * len(wanted)
+    with np.errstate(all="ignore"):
+        last = _asked_last(inputs, wanted) if size < rows else [[]] * len(wanted)
 
     def fill(start: int) -> None:
         stop = min(start + size, rows)
@@ -135,15 +132,20 @@ def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecu
 
 
 def _asked_last(inputs: Inputs, wanted: Sequence[Feature]) -> list[list[object]]:
-    """What nobody asks for after each feature, found by computing one row of them all."""
-    block, last = Block(inputs, 0, 1, _HISTORY), {}
-    with np.errstate(all="ignore"):
+    """What nobody asks for after each feature, found by computing one row of them all, once a process."""
+    key = (inputs.length, tuple(wanted))
+    if key not in _ASKED_LAST:
+        block = Block(inputs, 0, 1, _HISTORY)
+        last: dict[object, int] = {}
         for number, feature in enumerate(wanted):
             before = len(block.asked)
             if feature.column is None:
                 block(feature)
             last |= dict.fromkeys(block.asked[before:], number)
-    return [[thing for thing, at in last.items() if at == number] for number in range(len(wanted))]
+        _ASKED_LAST[key] = [
+            [one for one, at in last.items() if at == number] for number in range(len(wanted))
+        ]
+    return _ASKED_LAST[key]
 
 
 def _block_size(rows: int, threads: int) -> int:

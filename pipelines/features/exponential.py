@@ -34,20 +34,20 @@ def keep_of(span: int) -> float:
 def fading(values: Array, span: int, rows: int) -> Fading:
     """The moves of `values` (M,) as an average over `span` rows sees them that starts `rows` − 1 rows before t."""
     keep = keep_of(span)
-    return Fading(keep, keep * fading_sum(change(values), keep, rows - 1))
+    return Fading(keep, fading_sum(change(values), keep, rows - 1, times=keep))
 
 
-def fading_sum(values: Array, keep: float, rows: int) -> Array:
-    """Σ over k < rows of keep^k·values_{t−k}, (M,): put together from windows of 1, 2, 4, … rows as in rolling.py.
+def fading_sum(values: Array, keep: float, rows: int, *, times: float = 1.0) -> Array:
+    """`times`·Σ over k < rows of keep^k·values_{t−k}, (M,), put together from windows of 1, 2, 4, … rows.
 
     The first rows − 1 results mean nothing and the engine hides them.
     """
     powers = np.array([keep**k for k in range(rows + 1)])
-    return _fading_sum(values, powers, rows)
+    return _fading_sum(values, powers, rows, times)
 
 
 @kernel
-def _fading_sum(values: Array, powers: Array, rows: int) -> Array:
+def _fading_sum(values: Array, powers: Array, rows: int, times: float) -> Array:
     """The sum, with keep^k given as `powers` (rows + 1,), tile by tile."""
     out = np.empty_like(values)
     part, doubled, total = np.empty(TILE + rows), np.empty(TILE + rows), np.empty(TILE + rows)
@@ -68,7 +68,9 @@ def _fading_sum(values: Array, powers: Array, rows: int) -> Array:
                 for i in range(into.size):
                     into[i] = part[i] * weight + later[i]
                 part, doubled, size = doubled, part, 2 * size
-        out[start:stop] = total[start - first : n]
+        into, found = out[start:stop], total[start - first : n]
+        for i in range(into.size):
+            into[i] = times * found[i]
     return out
 
 

@@ -25,7 +25,8 @@ def _momentum(minutes: int) -> Feature:
     )
     def momentum(x: Block) -> Array:
         before = lag(x.close, minutes // x.minutes)
-        return (x.close - before) / before
+        move: Array = (x.close - before) / before
+        return move
 
     return momentum
 

@@ -46,7 +46,8 @@ def hour_volatility(inputs: Inputs) -> Array:
     """rv_1h of every bar, (N,)."""
     returns = _returns(inputs)
     rows = min(hour_bars(_minutes(inputs)), returns.size)
-    return np.sqrt(window_sum(returns * returns, rows))
+    volatility: Array = np.sqrt(window_sum(returns * returns, rows))
+    return volatility
 
 
 def _high(inputs: Inputs) -> Array:
@@ -86,7 +87,8 @@ def mom_3(x: Block) -> Array:
     Source: FEATURES.md, meta17 2; Jegadeesh & Titman (1993) for the idea of momentum.
     """
     before = lag(x.close, 3)
-    return (x.close - before) / before
+    move: Array = (x.close - before) / before
+    return move
 
 
 @feature(unit="σ", lookback=_KNOWN, bounds=(-_FURTHEST, _FURTHEST))

@@ -20,7 +20,8 @@ def _log_turnover(inputs: Inputs) -> Array:
     turnover = inputs.column("volume") * inputs.column("close")
     rows = min(_DEPTH, turnover.size)
     mean = window_mean(turnover, rows)
-    return np.log1p(ratio(turnover, mean, when_zero=0.0))
+    depth: Array = np.log1p(ratio(turnover, mean, when_zero=0.0))
+    return depth
 
 
 _whole_turnover = Whole(_log_turnover)

@@ -6,7 +6,7 @@ from pipelines.features.block import Array, Block
 from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
 from pipelines.features.exponential import Fading, again, fading
-from pipelines.features.rolling import change, window_sum
+from pipelines.features.rolling import lag, window_sum
 
 _BARS = 276
 """Bars after which what is older no longer matters: (25/27)^275 is 6e-10 of the price (FEATURES.md 27–29)."""
@@ -31,18 +31,14 @@ def rsi_14(x: Block) -> Array:
     Cutler's form: a plain sum, so its memory is exactly 14 moves. Wilder's smoothed form never forgets.
     Source: Cutler's RSI, after Wilder (1978), New Concepts, ch. VI.
     """
-    moves = change(x.close)
-    return _strength(window_sum(_rise(moves), 14), window_sum(_fall(moves), 14))
+    before = lag(x.close, 1)
+    return _strength(window_sum(_rise(before, x.close), 14), window_sum(_rise(x.close, before), 14))
 
 
 @each_row
-def _rise(move: float) -> float:
-    return np.maximum(move, 0.0)
-
-
-@each_row
-def _fall(move: float) -> float:
-    return np.maximum(-move, 0.0)
+def _rise(start: float, end: float) -> float:
+    rise: float = np.maximum(end - start, 0.0)
+    return rise
 
 
 @each_row

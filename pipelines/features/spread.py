@@ -15,7 +15,8 @@ def true_range(x: Block) -> Array:
 
 @each_row
 def _reach(high: float, low: float, before: float) -> float:
-    return np.maximum(high, before) - np.minimum(low, before)
+    reach: float = np.maximum(high, before) - np.minimum(low, before)
+    return reach
 
 
 @feature(unit="quote", encoding="relative", lookback=1, bounds=(0.0, float("inf")))

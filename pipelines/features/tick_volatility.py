@@ -3,9 +3,9 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
-from pipelines.features.compiled import each_row
+from pipelines.features.compiled import each_row, kernel
 from pipelines.features.declaration import Minutes, feature
-from pipelines.features.rolling import lag, relative_change, window_sum
+from pipelines.features.rolling import relative_change, window_sum
 
 
 def simple_return(x: Block) -> Array:
@@ -66,20 +66,20 @@ def jump_indicator(x: Block) -> Array:
 
     The threshold never includes the current bar. Source: FEATURES.md 51.
     """
-    squares = x(simple_return) * x(simple_return)
-    earlier = _variance(window_sum(x(simple_return), 60), window_sum(squares, 60))
-    return _beyond_three(squares, lag(earlier, 1))
+    returns = x(simple_return)
+    return _beyond_three(returns, window_sum(returns, 60), window_sum(returns * returns, 60))
 
 
-@each_row
-def _variance(total: float, squares: float) -> float:
-    # returns are centred on nothing much, so Σr² − (Σr)²/n loses no digits that matter here
-    return np.maximum(squares - total * total / 60.0, 0.0) / 59.0
-
-
-@each_row
-def _beyond_three(square: float, variance: float) -> float:
-    return 1.0 if square > 9.0 * variance else 0.0
+@kernel
+def _beyond_three(returns: Array, total: Array, squares: Array) -> Array:
+    """1 where r² > 9·variance of the 60 returns before, from their sum and their sum of squares."""
+    out = np.zeros_like(returns)
+    into, later = out[1:], returns[1:]
+    for i in range(into.size):
+        # returns are centred on nothing much, so Σr² − (Σr)²/n loses no digits that matter here
+        variance = np.maximum(squares[i] - total[i] * total[i] / 60.0, 0.0) / 59.0
+        into[i] = later[i] * later[i] > 9.0 * variance
+    return out
 
 
 @feature(unit="bp", lookback=Minutes(60, last_only=True), ticks=True, column="vwap_distance")
