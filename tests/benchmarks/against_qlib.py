@@ -1,6 +1,8 @@
 """Shuffled windows of three symbols against Qlib's TSDataSampler, which runs in the benchmark's own environment.
 
 The work is that of `reference/peers.md` §4b: a million minutes of three symbols, 53 columns of float32, windows of 500.
+Ours are batches of WindowDataset, gathered by torch's threads. Their bytes alone, copied contiguously by the same
+threads (sequences.py), take about an eighth of Qlib's "one by one, stacked": nothing that copies can be much faster.
 """
 
 import json
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import BadData
 from pipelines.sequences.matrix import open_npy
+from pipelines.sequences.torch_windows import WindowDataset
 from pipelines.sequences.windows import Windows
 from tests.benchmarks.measure import Row, at_least, best, blocked
 
@@ -52,9 +55,14 @@ def _rows(peer: dict[str, Any], matrix: NDArray[np.float32], picks: NDArray[np.i
     """Both sides must give the same windows, to the bit, before their seconds mean anything."""
     ends = _ends()
     windows, numbers = Windows(matrix, ends, BARS), np.searchsorted(ends, picks)
-    buffer = windows.buffer(BATCH)
-    (ours,) = best(lambda: [windows.batch(pick, buffer) for pick in numbers], runs=2 * ROUNDS)
-    checksum = float(windows.batch(numbers[0], buffer).sum(dtype=np.float64))
+    dataset = WindowDataset(windows, np.zeros(len(windows), dtype=np.int64))
+
+    def gather() -> None:
+        for number in numbers:
+            dataset[number]
+
+    (ours,) = best(gather, runs=2 * ROUNDS)
+    checksum = float(dataset[numbers[0]][0].numpy().sum(dtype=np.float64))
     if checksum != peer["checksum"]:
         raise BadData(f"Qlib's first batch must sum to ours, {checksum}, found {peer['checksum']}.")
     return [

@@ -10,7 +10,7 @@ from torch.utils.data import ConcatDataset, DataLoader
 
 from pipelines.errors import BadData
 from pipelines.sequences.matrix import open_npy, write_npy
-from pipelines.sequences.torch_windows import DeviceWindows, WindowDataset, to_device
+from pipelines.sequences.torch_windows import DeviceWindows, WindowDataset, to_device, whole_batches
 from pipelines.sequences.windows import Windows
 
 BARS, BATCH = 7, 16
@@ -51,6 +51,31 @@ def test_a_plain_loader_serves_every_window_once_bit_by_bit(
         assert sorted(orders[-1]) == list(range(len(held)))
         assert not np.array_equal(orders[-1], labels), "not shuffled"
     assert start or not np.array_equal(*orders), "each epoch has an order of its own"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize(("workers", "shuffle"), [(0, True), (0, False), (2, True)])
+def test_whole_batches_are_every_window_once_bit_by_bit(tmp_path: Path, workers: int, shuffle: bool) -> None:
+    held = windows(tmp_path)
+    dataset, order = WindowDataset(held, np.arange(len(held))), torch.Generator().manual_seed(3)
+    seen = []
+    for inputs, which in whole_batches(dataset, BATCH, shuffle=shuffle, generator=order, workers=workers):
+        assert (inputs.dtype, which.dtype) == (torch.float32, torch.int64)
+        assert inputs.shape == (len(which), BARS, 5)
+        assert np.array_equal(bits(inputs.numpy()), bits(held.batch(which.numpy())))
+        seen.append(which.numpy())
+    numbers = np.concatenate(seen)
+    assert sorted(numbers) == list(range(len(held)))
+    assert np.array_equal(numbers, np.arange(len(held))) is not shuffle
+    assert {len(batch) for batch in seen[:-1]} == {BATCH}
+
+
+def test_a_batch_is_a_copy(tmp_path: Path) -> None:
+    """The matrix of everyone must not change when somebody writes into a batch."""
+    dataset = WindowDataset(windows(tmp_path), np.zeros(262))
+    first, _ = dataset[[0, 1]]
+    first.fill_(7.0)
+    assert not (dataset[[0]][0] == 7.0).any()
 
 
 def test_several_symbols_are_one_dataset(tmp_path: Path) -> None:
