@@ -2,10 +2,9 @@
 
 A feature is one object in the file of its group (price, session, spread, volume, averages, momentum, bands, book,
 flow, tick_volatility; meta_price, meta_volume, funding, cohort_flow; intraday, order_flow, regime, breadth); the
-catalogue finds it there and the same laws test it. Formulas are numpy over a block of rows,
-because a window summed afresh from powers of two leaves no dust, unlike a running total, and is several times
-faster than the same plan as polars rolling expressions; the tables in and out are polars. Labels live in
-pipelines.sequences.
+catalogue finds it there and the same laws test it. Formulas are functions of a block of rows, in numpy or compiled
+(compiled.py), not polars expressions: a window summed afresh from powers of two (rolling.py) leaves no dust, unlike a
+running total. The tables in and out are polars. Labels live in pipelines.sequences.
 """
 
 from pipelines.features.declaration import Feature, Minutes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from assets.causality import NEWEST
-from pipelines.features.rolling import Windows
+from pipelines.features import averages
 from tests.assets.world import World, checks, materialised, toml, why
 
 MINUTE, KEYS = "BTC-USD|1m", {"symbol": "BTC-USD", "timeframe": "1m"}
@@ -33,8 +33,8 @@ def test_causal_features_pass_with_what_was_looked_at(world: World) -> None:
 def test_a_feature_that_reads_one_bar_ahead_is_not_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Windows.mean
-    monkeypatch.setattr(Windows, "mean", lambda self, rows: np.roll(honest(self, rows), -1))
+    honest = averages.window_mean
+    monkeypatch.setattr(averages, "window_mean", lambda values, rows: np.roll(honest(values, rows), -1))
     result = world.run("build_bars_and_features", MINUTE)
     assert not result.success
     assert checks(result)["is_causal"] is False

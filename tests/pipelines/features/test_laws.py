@@ -107,7 +107,7 @@ def test_says_what_it_is_and_where_from(feature: Feature) -> None:
 def test_result_does_not_depend_on_blocks_or_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     bars = makers.bars(3_000, seed=8, gaps=(1_500,))
     whole = compute(bars, "1m", EVERY)
-    for block in (64, 1_000, 2_999):
+    for block in (64, 1_024, 2_048):
         monkeypatch.setattr("pipelines.features.engine._BLOCK", block)
         assert laws.other_bits(compute(bars, "1m", EVERY), whole) == []
 

@@ -14,6 +14,8 @@ NAMES = [one.name for one in laws.existing("1m")]
 DAY = 1_440
 ROWS, GAPS = 37 * DAY, (100, 36 * DAY)
 WAYS = [*laws.WAYS]
+SIZE = engine._block_size(ROWS, 2)
+"""Rows of a block where two threads share the work, as here and in CI."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def boundaries(opens: pl.Series) -> dict[str, list[int]]:
         "a day": [int(days[k]) for k in (1, 31, -1)],
         "a month": np.flatnonzero(np.diff(opens.dt.month().to_numpy()))[:2] + 1,
         "after a gap": np.flatnonzero(step > 1) + 1,
-        "a block of the engine": [engine._BLOCK, engine._BLOCK - engine._HISTORY],
+        "a block of the engine": [SIZE, SIZE - engine._HISTORY],
         "1,024 rows": [1_024, 3 * 1_024],
         "4,096 rows": [4_096, 8 * 4_096, 12 * 4_096],
         "4,096 minutes since 1970": np.flatnonzero(minute % 4_096 == 0)[[0, -1]],
