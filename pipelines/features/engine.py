@@ -67,9 +67,7 @@ def compute(
         return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
     tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
     inputs = Inputs(bars, length, known_runs(bars["open_time"], length, unbroken, sessions), unbroken, tables)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        columns = _columns(inputs, wanted, threads)
-    return pl.DataFrame([bars.get_column("open_time"), *columns])
+    return pl.DataFrame([bars.get_column("open_time"), *_columns(inputs, wanted, pl.thread_pool_size())])
 
 
 def _unbroken(bars: pl.DataFrame, length: timedelta) -> NDArray[np.int64]:
@@ -108,10 +106,10 @@ def _runs(opened: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], in
     return runs, unsorted
 
 
-def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecutor) -> list[pl.Series]:
+def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: int) -> list[pl.Series]:
     """One float64 column per feature; one that is a column of the bars, unchanged, shares its memory."""
     rows = inputs.bars.height
-    known, size = Known(inputs, wanted), _block_size(rows, pl.thread_pool_size())
+    known, size = Known(inputs, wanted), _block_size(rows, threads)
     fresh = iter(np.empty((sum(one.column is None for one in wanted), rows)))
     values = [next(fresh) if one.column is None else inputs.column(one.column) for one in wanted]
     with np.errstate(all="ignore"):
@@ -128,7 +126,11 @@ def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: ThreadPoolExecu
                     block.forget(done)
                 known.note_values(feature, column, start, stop)
 
-    list(threads.map(fill, range(0, rows, size)))
+    if size < rows:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, range(0, rows, size)))
+    else:  # of one block no thread is worth its start
+        fill(0)
     return [_column(one.name, column, known.bits(one)) for one, column in zip(wanted, values, strict=True)]
 
 

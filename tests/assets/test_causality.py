@@ -34,7 +34,12 @@ def test_a_feature_that_reads_one_bar_ahead_is_not_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = averages.window_mean
-    monkeypatch.setattr(averages, "window_mean", lambda values, rows: np.roll(honest(values, rows), -1))
+
+    def peeking(values: np.ndarray, rows: int) -> np.ndarray:
+        means = honest(values, rows)
+        return np.append(means[1:], means[-1])
+
+    monkeypatch.setattr(averages, "window_mean", peeking)
     result = world.run("build_bars_and_features", MINUTE)
     assert not result.success
     assert checks(result)["is_causal"] is False
