@@ -1,8 +1,8 @@
-"""What a formula sees: a stretch of rows of the inputs, small enough for the processor's cache.
+"""What a formula sees: a stretch of rows of the inputs.
 
-Formulas are plain numpy over a Block. Blocks overlap by the longest window, so a value depends on its own
-window and not on where a block begins; nothing here knows about gaps, the engine hides rows whose window
-crosses one.
+Formulas are functions of a Block, in numpy or compiled (compiled.py). Blocks overlap by the longest window, so a value
+depends on its own window and not on where a block begins; nothing here knows about gaps, the engine hides rows whose
+window crosses one.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,12 +50,12 @@ class Inputs:
         """One column, (N,), NaN where null."""
         with self._lock:
             if name not in self._columns:
-                self._columns[name] = self.stored(name).cast(pl.Float64).rechunk().to_numpy()
+                self._columns[name] = _fixed(self.stored(name))
             return self._columns[name]
 
     def part(self, name: str, start: int, stop: int) -> Array:
         """Rows [start, stop) of a column, NaN where null: no other row is looked at."""
-        return self.stored(name).slice(start, stop - start).cast(pl.Float64).rechunk().to_numpy()
+        return _fixed(self.stored(name).slice(start, stop - start))
 
     def stored(self, name: str) -> pl.Series:
         """One column as the bars have it; raises MissingData without it."""
@@ -175,5 +175,16 @@ class Block:
         return _repeating_first(values[max(start, 0) : stop], max(-start, 0))
 
 
+def _fixed(column: pl.Series) -> Array:
+    """A column as floats that nobody can write: kernels are compiled for one kind of inputs, not for two."""
+    values = column.cast(pl.Float64).rechunk().to_numpy()
+    values.flags.writeable = False
+    return values
+
+
 def _repeating_first(values: NDArray[Any], times: int) -> NDArray[Any]:
-    return np.concatenate([np.repeat(values[:1], times), values]) if times else values
+    if not times:
+        return values
+    longer = np.concatenate([np.repeat(values[:1], times), values])
+    longer.flags.writeable = values.flags.writeable
+    return longer

@@ -2,15 +2,18 @@
 
 A plain numpy expression walks over its columns once per operation; compiled, it walks once. Operations keep the order
 in which they are written and are never fused or reassociated, so a value has the same bits whatever the processor and
-wherever a block begins. Machine code is kept beside the source (`__pycache__`) and made anew when that file changes:
-so what is compiled here uses its arguments, numpy and names of its own file, and nothing imported from another one.
+wherever a block begins. Machine code is kept between processes (machine_code/kept.py), under a hash of the file that it
+is made of and of this one: so what is compiled uses its arguments, numpy and names of its own file, and nothing that is
+imported from another one.
 
 No formula lives here, and numba is imported only when a formula runs: loading a code location stays cheap.
 """
 
+import hashlib
 from collections.abc import Callable
 from functools import update_wrapper
 from inspect import signature
+from pathlib import Path
 from threading import RLock
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -28,6 +31,7 @@ class Kernel(Generic[P, R]):
 
     def __init__(self, function: Callable[P, R]) -> None:
         self.function = function
+        self._stamp = _stamp_of(function)
         self._compiled: Callable[P, R] | None = None
         update_wrapper(self, function)
 
@@ -37,12 +41,9 @@ class Kernel(Generic[P, R]):
 
     def compiled(self) -> Callable[P, R]:
         """The machine code, with the kernels of its own file that it calls."""
-        import numba
-
         with _COMPILING:
             if self._compiled is None:
-                inner = _with_compiled_kernels(self.function)
-                self._compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(inner)
+                self._compiled = _compile(_with_compiled_kernels(self.function), self._stamp)
             return self._compiled
 
 
@@ -51,23 +52,21 @@ class RowFormula:
 
     def __init__(self, function: Callable[..., float]) -> None:
         self.function = function
+        self._stamp = _stamp_of(function)
         self._compiled: Callable[..., NDArray[np.float64]] | None = None
         update_wrapper(self, function)
 
     def __call__(self, *columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The formula of every row."""
+        """The formula of every row; raises ValueError for columns of different lengths."""
+        if len({column.size for column in columns}) > 1:
+            raise ValueError(f"columns must be of one length, found {[column.size for column in columns]}.")
         return (self._compiled or self.compiled())(*columns)
 
     def compiled(self) -> Callable[..., NDArray[np.float64]]:
         """The machine code of the loop that calls the formula on each row."""
-        import numba
-
         with _COMPILING:
             if self._compiled is None:
-                formula = numba.njit(error_model="numpy")(self.function)
-                self._compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(
-                    _loop_of(self.function, formula)
-                )
+                self._compiled = _compile(_loop_of(self.function), self._stamp)
             return self._compiled
 
 
@@ -81,12 +80,32 @@ def each_row(function: Callable[..., float]) -> RowFormula:
     return RowFormula(function)
 
 
-def _loop_of(function: Callable[..., float], formula: object) -> FunctionType:
-    """The loop over as many columns as the function takes, in its place: there numba keeps the machine code."""
+def _stamp_of(function: Callable[..., Any]) -> str:
+    """Hash of the source of a function's file, as it is while that file is imported, and of this one."""
+    files = (Path(function.__code__.co_filename), Path(__file__))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _compile(function: Callable[P, R], stamp: str) -> Callable[P, R]:
+    import numba
+
+    from pipelines.features.machine_code import kept
+
+    made = numba.njit(nogil=True, error_model="numpy")(function)
+    kept.keep(made, stamp)
+    compiled: Callable[P, R] = made
+    return compiled
+
+
+def _loop_of(function: Callable[..., float]) -> Callable[..., NDArray[np.float64]]:
+    """The loop over as many columns as the function takes, under its name."""
+    import numba
+
     assert isinstance(function, FunctionType)
+    formula = numba.njit(error_model="numpy")(function)
     columns, own = list(signature(function).parameters), function.__code__
     text = f"""def loop({", ".join(columns)}):
-        out = np.empty_like({columns[0]})
+        out = np.empty({columns[0]}.size)
         for i in range(out.size):
             out[i] = formula({", ".join(f"{column}[i]" for column in columns)})
         return out"""
@@ -105,7 +124,10 @@ def _with_compiled_kernels(function: Callable[P, R]) -> Callable[P, R]:
     kernels = {name: found.compiled() for name, found in names.items() if isinstance(found, Kernel)}
     if not kernels:
         return function
-    inner = FunctionType(function.__code__, {**function.__globals__, **kernels}, function.__name__)
+    names = {**function.__globals__, **kernels}
+    inner = FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )
     made: Callable[P, R] = update_wrapper(inner, function)
     del made.__wrapped__  # type: ignore[attr-defined]  # numba would look through it
     return made

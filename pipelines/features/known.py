@@ -26,6 +26,7 @@ class Known:
     def __init__(self, inputs: Inputs, wanted: Sequence[Feature]) -> None:
         self._inputs = inputs
         self._ages: dict[tuple[bool, bool], Ages] = {}
+        self._without_ticks: bool | None = None  # whether some bar is, where a feature needs ticks
         self._windows = {_window(one): self._age(one) for one in wanted}
         size = -(-inputs.bars.height // 8)
         named = [one.name for one in wanted if _may_be_nan(one)]
@@ -52,7 +53,7 @@ class Known:
         return self._bits[key] if key in self._partly else None
 
     def _age(self, feature: Feature) -> tuple[Ages, int]:
-        """Bars since the last gap, (N,), and how many of them its window needs before its own bar."""
+        """A count of bars, (N,), and the least of it for a window without a gap: since the last gap, or to spare."""
         age = self._bars_since(feature.ticks, by_clock=isinstance(feature.lookback, Minutes | ByClock))
         minutes = self._inputs.length // timedelta(minutes=1)
         if not isinstance(feature.lookback, ByClock):
@@ -60,12 +61,17 @@ class Known:
         needed = feature.lookback.needed(place(self._inputs, feature.lookback.since), minutes)
         return (age + 1 - needed).astype(np.int32), 0
 
+    def _some_without_ticks(self) -> bool:
+        if self._without_ticks is None:
+            self._without_ticks = bool(np.isnan(self._inputs.column("trades")).any())
+        return self._without_ticks
+
     def _bars_since(self, ticks: bool, *, by_clock: bool) -> Ages:
         """Bars since the last gap, (N,); −1 on a bar without ticks when these are needed.
 
         by_clock : the hours in which the market is closed are a gap too
         """
-        ticks = ticks and self._inputs.stored("trades").null_count() > 0
+        ticks = ticks and self._some_without_ticks()
         by_clock = by_clock and self._inputs.run is not self._inputs.unbroken
         if (ticks, by_clock) not in self._ages:
             run = self._inputs.unbroken if by_clock else self._inputs.run

@@ -1,4 +1,4 @@
-"""Windowed sums, moments, slopes and extremes that depend on their window only, to the last bit.
+"""Windowed sums, moments, slopes and standstills that depend on their window only, to the last bit.
 
 A window of n rows is put together from windows of 1, 2, 4, 8 … rows (S_2k = S_k + S_k shifted by k), never
 from a running total: no dust of old rows stays behind, a prefix gives a prefix bitwise, and multiplying the
@@ -22,7 +22,7 @@ TILE = 1024  # rows
 def lag(values: Array, rows: int) -> Array:
     """The value `rows` rows earlier; the head repeats the first value."""
     out = np.empty_like(values)
-    out[:rows] = values[0]
+    out[:rows] = values[:1].sum()  # which is nothing where there is no row
     out[rows:] = values[: max(values.size - rows, 0)]
     return out
 
@@ -32,7 +32,7 @@ def change(values: Array) -> Array:
     """Difference to the row before; the head is 0."""
     out = np.empty_like(values)
     into, later = out[1:], values[1:]
-    out[0] = 0.0
+    out[:1] = 0.0
     for i in range(into.size):
         into[i] = later[i] - values[i]
     return out
@@ -43,7 +43,7 @@ def relative_change(values: Array) -> Array:
     """values_t/values_{t−1} − 1, written as the move over the earlier value: exactly 0 where nothing moved."""
     out = np.empty_like(values)
     into, later = out[1:], values[1:]
-    out[0] = 0.0
+    out[:1] = 0.0
     for i in range(into.size):
         into[i] = (later[i] - values[i]) / values[i]
     return out
@@ -52,6 +52,8 @@ def relative_change(values: Array) -> Array:
 @kernel
 def ratio(top: Array, bottom: Array, when_zero: float) -> Array:
     """top/bottom, with the stated value where the denominator is zero."""
+    if top.size != bottom.size:
+        raise ValueError("top and bottom must be of one length")
     out = np.empty_like(top)
     for i in range(out.size):
         out[i] = when_zero if bottom[i] == 0.0 else top[i] / bottom[i]
@@ -132,7 +134,7 @@ def flat(values: Array, rows: int) -> Array:
     out = np.empty_like(values)
     same = 0
     for i in range(out.size):
-        same = same + 1 if i > 0 and values[i] == values[i - 1] else 1
+        same = same + 1 if i > 0 and values[i] - values[i - 1] == 0.0 else 1
         out[i] = same >= rows
     return out
 
@@ -140,6 +142,8 @@ def flat(values: Array, rows: int) -> Array:
 @kernel
 def _top(rows: int) -> int:
     """Number of the highest power of two within `rows`."""
+    if rows < 1:
+        raise ValueError("a window must have at least one row")
     top = 0
     while rows >> (top + 1):
         top += 1

@@ -1,7 +1,7 @@
 """Windows for torch: a Dataset for any DataLoader, and windows gathered on a device from the matrix itself.
 
-Neither copies the windows: a Dataset reads one window at a time from the mapped matrix, and a device holds the matrix
-once. Values are raw; encoding and scaling on a device are pipelines/models/timing_device.py.
+Neither copies all windows: a Dataset reads one at a time from the mapped matrix, or a batch of them, and a device holds
+the matrix once. Values are raw; encoding and scaling on a device are pipelines/models/timing_device.py.
 """
 
 import warnings
@@ -46,9 +46,14 @@ class WindowDataset(Dataset):  # type: ignore[misc]  # mypy skips torch: its bas
         Asked for a list of numbers (B,) it gives them as one (B, T, F) and their labels (B,), gathered by torch's own
         threads: that is what `whole_batches` asks for, and several times as fast as one by one.
         """
-        if not isinstance(which, int | np.integer):
-            return self._batch(np.asarray(which))
-        return torch.from_numpy(self.windows.batch(np.array([which]))[0]), int(self.labels[which])
+        numbers = np.asarray(which)
+        if numbers.size and numbers.dtype.kind not in "iu":
+            raise BadData(
+                f"windows are asked for by whole numbers, found {numbers.dtype}; pass an int or a list of them."
+            )
+        if numbers.ndim:
+            return self._batch(numbers.astype(np.int64))
+        return torch.from_numpy(self.windows.batch(numbers[None])[0]), int(self.labels[numbers])
 
     def _batch(self, which: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         first = torch.from_numpy(self.windows.ends[which] - (self.windows.bars - 1))
@@ -73,13 +78,13 @@ def whole_batches(
     generator: torch.Generator | None = None,
     workers: int = 0,
 ) -> DataLoader:
-    """A DataLoader over (inputs (B, T, F), labels (B,)) that asks the dataset for each batch at once.
+    """A DataLoader over (inputs (B, T, F), labels (B,)) of one symbol that asks the dataset for each batch at once.
 
     generator : of the order when it is shuffled; workers : processes that gather, as DataLoader's num_workers
     """
     order = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
     batches = BatchSampler(order, size, drop_last=False)
-    return DataLoader(dataset, sampler=batches, batch_size=None, num_workers=workers)
+    return DataLoader(dataset, sampler=batches, batch_size=None, num_workers=workers, generator=generator)
 
 
 class DeviceWindows:

@@ -2,8 +2,10 @@
 
 import ast
 import builtins
+import dis
 import inspect
 import pkgutil
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import CodeType
@@ -15,8 +17,8 @@ import pipelines.features
 from pipelines.features.compiled import Kernel, RowFormula, each_row, kernel
 
 MODULES = [
-    import_module(f"pipelines.features.{module.name}")
-    for module in pkgutil.iter_modules(pipelines.features.__path__)
+    import_module(module.name)
+    for module in pkgutil.walk_packages(pipelines.features.__path__, "pipelines.features.")
 ]
 COMPILED = {
     f"{module.__name__.rpartition('.')[2]}.{name}": thing
@@ -29,13 +31,17 @@ FREE = {"np", *vars(builtins)}
 
 
 def own_names(path: Path) -> set[str]:
-    """Names that a file itself defines at its top level."""
+    """Names that a file defines at its top level, constants only when they are made of such names and of Python's."""
     found: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef):
             found.add(node.name)
+        elif isinstance(node, ast.ImportFrom) and node.module in sys.stdlib_module_names:
+            found |= {name.asname or name.name for name in node.names}
         elif isinstance(node, ast.Assign):
-            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            used = {one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)}
+            made = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            found |= made if used <= found | FREE else set()
     return found
 
 
@@ -47,9 +53,10 @@ def foreign(function: object) -> set[str]:
 
 
 def names_in(code: CodeType) -> set[str]:
-    """Names that some code reads, comprehensions inside it included."""
+    """Global names that some code reads, comprehensions inside it included."""
     inner = [names_in(part) for part in code.co_consts if isinstance(part, CodeType)]
-    return set(code.co_names).union(*inner)
+    own = {str(one.argval) for one in dis.get_instructions(code) if one.opname == "LOAD_GLOBAL"}
+    return own.union(*inner)
 
 
 @pytest.mark.parametrize("name", COMPILED)
@@ -59,7 +66,22 @@ def test_nothing_compiled_reads_another_file(name: str) -> None:
 
 
 def test_the_law_above_sees_a_name_of_another_file() -> None:
-    assert foreign(own_names) == {"ast"}
+    assert foreign(own_names) == {"ast", "sys", "FREE"}
+
+
+def test_a_constant_made_of_another_file_s_is_a_name_of_that_file(tmp_path: Path) -> None:
+    path = tmp_path / "some.py"
+    path.write_text("from math import sqrt\nfrom other import _BARS\n_ROWS = sqrt(20)\n_HALF = _BARS // 2\n")
+    assert own_names(path) == {"sqrt", "_ROWS"}
+
+
+def test_columns_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"one length, found \[3, 2\]"):
+        FORMULAS["flow._share"](np.ones(3), np.ones(2))
+
+
+def test_whole_numbers_give_no_whole_results() -> None:
+    assert FORMULAS["flow._share"](np.array([1, 3]), np.array([3, 1])).tolist() == [0.25, 0.75]
 
 
 def odd_numbers(columns: int) -> list[np.ndarray]:

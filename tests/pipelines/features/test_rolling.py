@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.features.rolling import TILE, flat, lag, window_mean, window_slope, window_std, window_sum
+from pipelines.features.rolling import (
+    TILE,
+    change,
+    flat,
+    lag,
+    ratio,
+    relative_change,
+    window_mean,
+    window_slope,
+    window_std,
+    window_sum,
+)
 
 Window = Callable[[np.ndarray, int], np.ndarray]
 WINDOWS: dict[str, tuple[Window, Callable[[np.ndarray], float]]] = {
@@ -70,5 +81,15 @@ def test_a_column_shorter_than_its_window_has_a_row_for_each_of_its_own(rows: in
     assert lag(walk(rows, 1), 50).shape == (rows,)
 
 
-def test_nan_is_no_number_that_stands_still() -> None:
-    assert (flat(np.full(30, np.nan), 5)[4:] == 0.0).all()
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_does_not_stand_still(odd: float) -> None:
+    """Its maximum minus its minimum is not 0."""
+    assert (flat(np.full(30, odd), 5)[4:] == 0.0).all()
+
+
+def test_no_row_is_no_error_and_no_window_is_one() -> None:
+    assert lag(np.empty(0), 1).size == change(np.empty(0)).size == relative_change(np.empty(0)).size == 0
+    with pytest.raises(ValueError, match="at least one row"):
+        window_sum(np.ones(5), 0)
+    with pytest.raises(ValueError, match="one length"):
+        ratio(np.ones(5), np.ones(4), 0.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, DataLoader
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 
 from pipelines.errors import BadData
 from pipelines.sequences.matrix import open_npy, write_npy
@@ -76,6 +76,25 @@ def test_a_batch_is_a_copy(tmp_path: Path) -> None:
     first, _ = dataset[[0, 1]]
     first.fill_(7.0)
     assert not (dataset[[0]][0] == 7.0).any()
+
+
+def test_any_whole_number_names_a_window(tmp_path: Path) -> None:
+    held = windows(tmp_path)
+    dataset = WindowDataset(held, np.arange(len(held)))
+    for one in (3, np.int64(3), np.array(3), torch.tensor(3)):
+        values, label = dataset[one]
+        assert np.array_equal(bits(values.numpy()), bits(held.view(3)))
+        assert label == 3
+    for several in ([3, 4], (3, 4), np.array([3, 4], np.int32), torch.tensor([3, 4])):
+        values, labels = dataset[several]
+        assert labels.tolist() == [3, 4]
+        assert np.array_equal(bits(values.numpy()), bits(held.batch(np.array([3, 4]))))
+    assert Subset(dataset, torch.tensor([5, 6]))[0][1] == 5
+    assert dataset[[]][0].shape == (0, BARS, 5)
+    with pytest.raises(BadData, match="by whole numbers, found bool"):
+        dataset[np.ones(len(held), bool)]
+    with pytest.raises(IndexError):
+        dataset[[len(held)]]
 
 
 def test_several_symbols_are_one_dataset(tmp_path: Path) -> None:
