@@ -58,9 +58,10 @@ def _fading_sum(values: Array, powers: Array, rows: int, times: float) -> Array:
         size, seen = 1, 0
         while seen < rows:
             if rows & size:
-                into, weight = total[seen:n], powers[seen]
+                shown = max(start - first, seen)  # rows before it are the tile's memory alone
+                into, older, weight = total[shown:n], part[shown - seen :], powers[seen]
                 for i in range(into.size):
-                    into[i] = part[i] * weight + into[i]
+                    into[i] = older[i] * weight + into[i]
                 seen += size
             if seen < rows:
                 into, later, weight = doubled[size:n], part[size:n], powers[size]

@@ -33,6 +33,14 @@ def _slots(opened: NDArray[np.int64], length: int, week: int, offset: int) -> ND
     return slots
 
 
+@kernel
+def _looked_up(table: Array, slots: NDArray[np.int64]) -> Array:
+    out = np.empty(slots.size)
+    for i in range(slots.size):
+        out[i] = table[slots[i]]
+    return out
+
+
 @cache
 def _session_table(minutes: int, first_hour: int, last_hour: int) -> Array:
     opened = np.arange(0, _WEEK_MINUTES, minutes) % (24 * 60)
@@ -57,7 +65,7 @@ def session_tokyo(x: Block) -> Array:
 
     Source: FEATURES.md 6; Tokyo 09:00–18:00 local.
     """
-    return _session_table(x.minutes, 0, 9).take(x(slot_of_week), mode="clip")
+    return _looked_up(_session_table(x.minutes, 0, 9), x(slot_of_week))
 
 
 @feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
@@ -66,7 +74,7 @@ def session_london(x: Block) -> Array:
 
     Source: FEATURES.md 7; London 08:00–17:00 in winter.
     """
-    return _session_table(x.minutes, 8, 17).take(x(slot_of_week), mode="clip")
+    return _looked_up(_session_table(x.minutes, 8, 17), x(slot_of_week))
 
 
 @feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
@@ -75,7 +83,7 @@ def session_new_york(x: Block) -> Array:
 
     Source: FEATURES.md 8; New York 08:00–17:00 in winter.
     """
-    return _session_table(x.minutes, 13, 22).take(x(slot_of_week), mode="clip")
+    return _looked_up(_session_table(x.minutes, 13, 22), x(slot_of_week))
 
 
 @feature(unit="day", lookback=1, bounds=(0.0, 6.0))
@@ -84,7 +92,7 @@ def day_of_week(x: Block) -> Array:
 
     Source: FEATURES.md 9.
     """
-    return _day_table(x.minutes).take(x(slot_of_week), mode="clip")
+    return _looked_up(_day_table(x.minutes), x(slot_of_week))
 
 
 @feature(unit="flag", lookback=1, bounds=(0.0, 1.0), flag=True)
@@ -93,4 +101,4 @@ def is_weekend(x: Block) -> Array:
 
     Source: FEATURES.md 10.
     """
-    return _weekend_table(x.minutes).take(x(slot_of_week), mode="clip")
+    return _looked_up(_weekend_table(x.minutes), x(slot_of_week))
