@@ -102,6 +102,8 @@ def _cell(column: str, value: str) -> str:
     if column.startswith("drift") and value[0].isdigit() and float(value) > SOME:
         colour = "class='badge no'" if float(value) > MUCH else "class='badge' style='background:#fff6e0'"
         shown = f"<span {colour}>{shown}</span>"
+    if column in ("formula", "source"):  # squeezed, they would make every row many lines high
+        return f"<td style='min-width: 30em'>{shown}</td>"
     if column in ("distribution", "feature"):
         return f"<td class='t'>{shown}</td>"
     return f"<td class='n'>{shown}</td>" if column.split()[0] in _NUMBERS else f"<td>{shown}</td>"
