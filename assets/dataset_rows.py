@@ -13,6 +13,7 @@ from assets.pinned import Pinned
 from pipelines.errors import BadData, NotEnoughEvidence
 from pipelines.features import best_set
 from pipelines.market.timeframes import length_of
+from pipelines.models.recipes import recipe
 from pipelines.models.timing_split import Folded, folded
 from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
@@ -41,7 +42,7 @@ def rows_of(symbol: str, tables: Pinned, window: SequenceSpec, settings: Setting
     Raises NotEnoughEvidence without a window, and with both counts below what a recipe needs.
     """
     features, config = tables.features, settings.training.timing
-    outcome = labels(tables.bars, window.timeframe, window.horizon)
+    outcome = labels(tables.bars, window.timeframe, window.horizon, recipe("timing").label_rule)
     found = index(features, outcome, window, best_set(features).names)
     if found.is_empty():
         raise NotEnoughEvidence(

@@ -22,6 +22,7 @@ from pipelines.features import feature_set
 from pipelines.features.encoding import windows as encoded
 from pipelines.features.sets import FeatureSet
 from pipelines.sequences.manifest import Manifest, check_export, describe, require_same
+from pipelines.sequences.matrix import content_hash
 from pipelines.sequences.specs import spec
 from pipelines.sequences.windows import Windows
 from resources.datasets import Dataset, require_horizon
@@ -89,7 +90,7 @@ def prepare(
             f"datasets of {window} hold features of no known set ({sha256[:12]}); build them again."
         )
     rows = {symbol: dataset.matrix.shape[0] for symbol, dataset in datasets.items()}
-    hashes = {symbol: dataset.manifest.matrix_sha256[symbol] for symbol, dataset in datasets.items()}
+    hashes = {symbol: content_hash(dataset.matrix) for symbol, dataset in datasets.items()}  # reads them
     for symbol, dataset in datasets.items():
         own = describe(
             {symbol: indexes[symbol]},

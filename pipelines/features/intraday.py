@@ -20,6 +20,7 @@ def _momentum(minutes: int) -> Feature:
         unit="ratio",
         lookback=Minutes(minutes + 1),
         longest=minutes,
+        bounds=(-1.0, float("inf")),
         doc=f"C_t/C_{{t−{minutes} min}} − 1; bars longer than {minutes} minutes have none.\n\nSource: FEATURES.md, "
         "intraday12; Jegadeesh & Titman (1993) for the idea of momentum.",
     )
@@ -68,7 +69,7 @@ def _until_close(inputs: Inputs) -> Array:
 _whole_since_open, _whole_until_close = Whole(_since_open), Whole(_until_close)
 
 
-@feature(unit="ratio", lookback=ByClock("open"))
+@feature(unit="ratio", lookback=ByClock("open"), bounds=(-1.0, float("inf")))
 def intraday_return(x: Block) -> Array:
     """C/O_day − 1, O_day the open of the day's first bar: 00:00 UTC, or the session's; null when it is unknown.
 

@@ -71,7 +71,7 @@ def _score(away: float, deviation: float, flat: float) -> float:
 _whole_volatility, _whole_high, _whole_score = Whole(hour_volatility), Whole(_high), Whole(_from_average)
 
 
-@feature(unit="ratio", lookback=2)
+@feature(unit="ratio", lookback=2, bounds=(-1.0, float("inf")))
 def mom_1(x: Block) -> Array:
     """r_t = C_t/C_{t−1} − 1.
 
@@ -80,7 +80,7 @@ def mom_1(x: Block) -> Array:
     return x(simple_return)
 
 
-@feature(unit="ratio", lookback=4)
+@feature(unit="ratio", lookback=4, bounds=(-1.0, float("inf")))
 def mom_3(x: Block) -> Array:
     """C_t/C_{t−3} − 1: three bars, not two.
 

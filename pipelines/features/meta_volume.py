@@ -84,7 +84,7 @@ def _correlation(
     return out
 
 
-@feature(unit="ratio", lookback=_NEAR)
+@feature(unit="ratio", lookback=_NEAR, bounds=(-1.0, float("inf")))
 def vwap_momentum(x: Block) -> Array:
     """C/w − 1, w = Σ (H + L + C)/3·V ÷ ΣV over 12 bars; 0 when nothing traded.
 

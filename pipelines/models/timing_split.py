@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from pipelines.errors import NotEnoughEvidence
 from pipelines.market.timeframes import length_of
 from pipelines.sequences.folds import n_independent, purge_of, require_evidence
+from pipelines.sequences.grid import micros, step_of
 from pipelines.sequences.specs import SequenceSpec
+from pipelines.sequences.uniqueness import uniqueness
 
 LEAST_TO_CUT = 3  # windows: one for each part
 
@@ -109,7 +111,17 @@ def folded(
     cut = split({what: usable}, spec, spec.horizon, *shares)
     training, test = (n_independent(cut.part(usable, name), spec.horizon) for name in ("before test", "test"))
     require_evidence(training, test, what)
-    return Folded(index.with_columns(cut.fold(until)), training, test)
+    return Folded(_unique_in_fold(index.with_columns(cut.fold(until)), spec), training, test)
+
+
+def _unique_in_fold(rows: pl.DataFrame, spec: SequenceSpec) -> pl.DataFrame:
+    """Rows with their uniqueness among the labels of their own fold: a training weight knows nothing of a test."""
+    own = np.zeros(rows.height)
+    for name in rows["fold"].unique():
+        inside = (rows["fold"] == name).to_numpy()
+        times = micros(rows["open_time"].filter(rows["fold"] == name))
+        own[inside] = uniqueness(times, step_of(spec.timeframe), spec.horizon)
+    return rows.with_columns(pl.Series("uniqueness", own, dtype=pl.Float64))
 
 
 def stride_for(parts: Mapping[str, pl.DataFrame], most: int) -> int:

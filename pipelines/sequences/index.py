@@ -43,7 +43,8 @@ def index(
     """Valid window ends with their labels, one row per window, in time order.
 
     Columns: open_time of the last bar, row (int64, into the matrix of `features`), label, y, sigma,
-    known_from, known_until, uniqueness (over the windows of this index). A window without a label or σ is
+    known_from, known_until, uniqueness (over the windows of this index; timing_split.folded makes it that of their
+    fold). A window without a label or σ is
     left out. The horizon is the one `labels` was made with.
     """
     ends = pl.Series("row", window_ends(features, spec.timeframe, spec.bars, names), dtype=pl.Int64)

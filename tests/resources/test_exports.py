@@ -1,6 +1,7 @@
 """Exports: every window of every symbol stands in the file as a model would see it, and the size is said before."""
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -65,7 +66,8 @@ def test_the_file_holds_every_window_as_a_model_sees_it(tmp_path: Path) -> None:
     windows, bars, width = export.manifest.shape
     assert path.name == "timing_training_data_v5_lstm60.pt"
     assert held["windows"].shape == (windows, bars, width)
-    assert path.stat().st_size >= export.manifest.expanded_bytes == windows * bars * width * 4
+    assert export.manifest.expanded_bytes == windows * bars * width * 4
+    assert 1.0 <= path.stat().st_size / export.manifest.expanded_bytes < 1.02, "the size that was said"
     rows = pl.concat(export.indexes.values())
     assert held["label"].tolist() == rows["label"].to_list()
     assert held["open_time_us"].tolist() == rows["open_time"].to_physical().to_list()
@@ -88,6 +90,38 @@ def test_the_size_is_said_before_a_byte_is_written(tmp_path: Path) -> None:
         f"timing_training_data_v5_lstm60.pt: {windows:,} windows of {bars} bars and {width} features of BTC-USD, "
         f"ETH-USD, {windows * bars * width * 4 / 1e9:.2f} GB"
     )
+
+
+def test_a_person_reads_the_size_before_the_disk_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = stored(tmp_path / "datasets", candles=("BTC-USD", "ETH-USD"))
+    said_before: list[str] = []
+
+    def watched(export: Export, folder: Path, tell: Callable[[str, float], None]) -> Path:
+        said_before.append(capsys.readouterr().out)
+        return write(export, folder, tell)
+
+    monkeypatch.setattr("schedules.export.load_settings", lambda: None)
+    monkeypatch.setattr("schedules.export.export_of", lambda *_: export)
+    monkeypatch.setattr("schedules.export.write", watched)
+    assert main(["lstm60", str(tmp_path / "out")]) == 0
+    assert said_before[0].strip() == export.announcement
+    assert export.announcement.startswith("timing_training_data_v4_lstm60.pt: ")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["timing_training_data_v4_lstm60.pt"]
+
+
+def test_a_changed_matrix_is_not_exported(tmp_path: Path) -> None:
+    """One bit of the file that training maps."""
+    export = stored(tmp_path)
+    path = Path(str(export.datasets["ETH-USD"].matrix.filename))
+    held = bytearray(path.read_bytes())
+    held[-1] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(held)
+    datasets = {symbol: Datasets(tmp_path).open(symbol, "lstm60") for symbol in export.datasets}
+    with pytest.raises(BadData, match="lstm60 dataset of ETH-USD must have matrix_sha256"):
+        prepare("lstm60", datasets, export.indexes)
 
 
 def test_symbols_of_different_features_are_not_put_into_one_file(tmp_path: Path) -> None:

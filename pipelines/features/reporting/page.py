@@ -48,10 +48,8 @@ def page(found: Measured, title: str, style: str, made: str = "") -> str:
 
 
 def table_markdown(found: Measured) -> str:
-    """One line a feature for the UI; the catalogue itself is metadata of the asset `features`."""
-    return markdown(
-        [{"feature": f"`{row['name']}`", **_values(row)} for row in found.table.iter_rows(named=True)]
-    )
+    """One line a feature for the UI: what was measured, then what was declared."""
+    return markdown(_rows(found))
 
 
 def _values(row: dict[str, object]) -> dict[str, str]:
@@ -80,12 +78,16 @@ def _code(text: str) -> str:
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", text)
 
 
-def _table(found: Measured) -> str:
+def _rows(found: Measured) -> list[dict[str, str]]:
     declared = catalogue_rows(features_named(found.names), sorted({found.timeframe, "1m"}, key=minutes_of))
-    rows = [  # what was measured first: the declaration is the wide part
+    return [  # what was measured first: the declaration is the wide part
         {"feature": told["feature"], **_values(row), **told}
         for told, row in zip(declared, found.table.iter_rows(named=True), strict=True)
     ]
+
+
+def _table(found: Measured) -> str:
+    rows = _rows(found)
     head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
     body = "".join(
         f"<tr id='{escape(name)}'>{''.join(_cell(column, value) for column, value in row.items())}</tr>"

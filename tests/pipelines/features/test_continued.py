@@ -20,25 +20,30 @@ from tests.pipelines.features.test_laws import makers
 RESTARTS = 200
 
 
-def of_bars(timeframe: str) -> list[Feature]:
-    """Every feature of bars alone that does not need a month of history."""
-    exist = [one for one in catalogue() if one.source == "bars" and one.exists(minutes_of(timeframe))]
+SOURCES = ("bars", "funding", "cohorts", "breadth")
+
+
+def of_bars(timeframe: str, sources: tuple[str, ...] = ("bars",)) -> list[Feature]:
+    """Every feature of these sources that does not need a month of history."""
+    exist = [one for one in catalogue() if one.source in sources and one.exists(minutes_of(timeframe))]
     return [one for one in exist if one.name != "volatility_regime"]
 
 
-@pytest.mark.parametrize("timeframe", ["1m", "15m", "1h"])
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "1h"])
 def test_bar_by_bar_from_a_restart_at_200_random_rows(timeframe: str) -> None:
     """At each row everything is dropped but the bars within reach, and two bars follow one by one."""
-    names = [one.name for one in of_bars(timeframe)]
+    names = [one.name for one in of_bars(timeframe, SOURCES)]
+    assert len(names) >= 60
     bars = makers.bars(3_000, timeframe, seed=4, gaps=(700, 1_900))
-    whole = compute(bars, timeframe, names)
+    tables = makers.tables(bars, timeframe)
+    whole = compute(bars, timeframe, names, **tables)
     for row in np.random.default_rng(5).choice(2_990, RESTARTS, replace=False).tolist():
         opened = bars["open_time"][row]
         past = bars.filter(
             pl.col("open_time").is_between(opened - reach(names, timeframe), opened, closed="left")
         )
         for at in (row, row + 1):
-            made = continued(past, bars.slice(at, 1), timeframe, names)
+            made = continued(past, bars.slice(at, 1), timeframe, names, **tables)
             assert made.equals(whole.slice(at, 1)), f"row {at}"
             past = pl.concat([past, bars.slice(at, 1)])
 

@@ -14,9 +14,11 @@ from pipelines.errors import NotEnoughEvidence
 from pipelines.features import feature_set
 from pipelines.models.timing_data import prepare
 from pipelines.models.timing_split import folded, known, split
+from pipelines.sequences.grid import micros, step_of
 from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
 from pipelines.sequences.specs import SequenceSpec
+from pipelines.sequences.uniqueness import uniqueness
 
 TINY = SequenceSpec("tiny", 5, "1m", 3, 3, "test")
 MINUTE = timedelta(minutes=1)
@@ -25,10 +27,11 @@ V4 = feature_set("v4")
 
 
 def rows(at: list[int], horizon: int) -> pl.DataFrame:
-    """Index rows of bars at those minutes."""
+    """Index rows of bars at those minutes, with their uniqueness among all of them."""
     times = pl.Series(np.array(at) * 60_000_000 + START).cast(pl.Datetime("us", "UTC"))
     return pl.DataFrame({"open_time": times, "label": [1] * len(at)}).with_columns(
-        known_until=pl.col("open_time") + MINUTE * (horizon + 2)
+        known_until=pl.col("open_time") + MINUTE * (horizon + 2),
+        uniqueness=pl.Series(uniqueness(micros(times), step_of("1m"), horizon)),
     )
 
 
@@ -48,21 +51,35 @@ def test_every_window_has_one_fold_and_none_leaks(
     until = whole["open_time"][-1] - holdout * MINUTE
     shares = (train, validation)
     found = folded(whole, TINY, until, shares, "A-USD|tiny")
-    assert found.rows.drop("fold").equals(whole)
+    assert found.rows.drop("fold", "uniqueness").equals(whole.drop("uniqueness"))
     usable = whole.filter(known(until))
     cut = split({"A-USD": usable}, TINY, TINY.horizon, *shares)
     by = {
-        name: found.rows.filter(pl.col("fold") == name).drop("fold") for name in found.rows["fold"].unique()
+        name: found.rows.filter(pl.col("fold") == name).drop("fold", "uniqueness")
+        for name in found.rows["fold"].unique()
     }
     for name in ("train", "validate", "test"):
-        assert by[name].equals(cut.part(usable, name)), name
+        assert by[name].equals(cut.part(usable, name).drop("uniqueness")), name
     assert set(by) <= {"train", "validate", "test", "purged", "holdout"}
     beyond = by.get("holdout", whole.head(0))
-    assert beyond.equals(whole.filter(pl.col("known_until") > until))
+    assert beyond.equals(whole.filter(pl.col("known_until") > until).drop("uniqueness"))
     first = {name: by[name]["open_time"].min() - MINUTE * (TINY.bars - 1) for name in ("validate", "test")}
     assert by["train"]["known_until"].max() <= first["validate"] + MINUTE
     assert by["validate"]["known_until"].max() <= first["test"] + MINUTE
     assert by["test"]["known_until"].max() <= until
+
+
+def test_a_weight_knows_its_own_fold_alone() -> None:
+    """Without a row after the training part its uniqueness is the same, to the last bit."""
+    whole = rows(list(range(1200)), TINY.horizon)
+    found = folded(whole, TINY, None, (0.7, 0.2), "A-USD|tiny").rows
+    training = found.filter(pl.col("fold") == "train")
+    alone = uniqueness(micros(training["open_time"]), step_of("1m"), TINY.horizon)
+    assert training["uniqueness"].to_list() == alone.tolist()
+    assert (
+        training["uniqueness"][-1]
+        > whole.filter(pl.col("open_time") == training["open_time"][-1])["uniqueness"][0]
+    )
 
 
 def counts(minutes: int) -> tuple[int, int]:
@@ -102,8 +119,8 @@ def test_training_on_one_symbol_or_on_equal_histories_cuts_where_the_folds_say(
         for symbol in tables:
             own = folded(indexed(tables[symbol], spec), spec, until, shares, symbol).rows
             for name in ("train", "validate", "test"):
-                expected = own.filter(pl.col("fold") == name).drop("fold")
-                assert data.parts(name)[symbol].equals(expected), (symbol, name)
+                expected = own.filter(pl.col("fold") == name).drop("fold", "uniqueness")
+                assert data.parts(name)[symbol].drop("uniqueness").equals(expected), (symbol, name)
     mixed = prepare({"A-USD": one, "B-USD": late}, spec, spec.horizon, V4.names, until, None, shares)
     own = folded(indexed(late, spec), spec, until, shares, "B-USD").rows
     assert (

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import BadSettings, NotEnoughEvidence
 from pipelines.market.schemas import UTC_US
-from pipelines.sequences.combinatorial import SHORTEST, combinatorial, embargo_of
+from pipelines.sequences.combinatorial import SHORTEST, Span, combinatorial, embargo_of
 from pipelines.sequences.folds import walk_forward
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -42,39 +42,54 @@ def leaks(train: np.ndarray, test: np.ndarray, horizon: int, embargo: int) -> in
     return found
 
 
-def test_ten_thousand_cases_have_no_overlap() -> None:
-    """Walk-forward and combinatorial splits over random holes, symbols, horizons and embargoes: 0 leaks."""
+def edges_of(test: np.ndarray, spans: tuple[Span, ...]) -> np.ndarray:
+    """The first and the last test row of every group: where a leak begins, if there is one."""
+    found = []
+    for start, end in spans:
+        first, last = ((one - START) // MINUTE for one in (start, end))
+        inside = test[(test >= first) & (test < last)]
+        found += [inside[0], inside[-1]]
+    return np.unique(found)
+
+
+def test_ten_thousand_combinatorial_cases_have_no_overlap() -> None:
+    """Random holes, symbols, horizons and embargoes; a random split of each, at all edges and on every third row."""
     rng = np.random.default_rng(20261121)
-    checked = split_count = 0
+    checked = 0
     while checked < CASES:
         horizon, embargo = int(rng.integers(1, 4)), int(rng.integers(0, 4))
         groups = int(rng.integers(2, 6))
         minutes = drawn(rng, SHORTEST * (embargo + horizon + 1), groups)
-        if minutes.size == 0:
-            continue
         times, test_groups = opens(minutes), int(rng.integers(1, groups))
-        splits = []
         try:
             splits = list(combinatorial(times, "1m", horizon, embargo * MINUTE, groups, test_groups))
-            assert len(splits) == comb(groups, test_groups)
         except NotEnoughEvidence:
-            pass
-        for split in splits[:2]:
-            train, test = (minutes[mask.to_numpy()] for mask in split.of(times))
-            assert leaks(np.unique(train)[::3], np.unique(test)[::3], horizon, embargo) == 0
-            edges = {min(test), max(test)} if test.size else set()
-            assert leaks(np.unique(train), np.array(sorted(edges)), horizon, embargo) == 0
-            split_count += 1
+            continue  # too short: no case
+        assert len(splits) == comb(groups, test_groups)
+        split = splits[rng.integers(len(splits))]
+        train, test = (np.unique(minutes[mask.to_numpy()]) for mask in split.of(times))
+        assert leaks(train[::3], test[::3], horizon, embargo) == 0
+        assert leaks(train, edges_of(test, split.test), horizon, embargo) == 0
+        checked += 1
+
+
+def test_ten_thousand_walk_forward_folds_have_no_overlap() -> None:
+    """No training row's label is known after the first test row opens; symbols with holes of their own."""
+    rng = np.random.default_rng(20261122)
+    checked = 0
+    while checked < CASES:
+        horizon = int(rng.integers(1, 5))
+        minutes = drawn(rng, 40, 3)
+        times = opens(minutes)
         try:
             folds = walk_forward(times, "1m", horizon, 2, 0.5)
         except NotEnoughEvidence:
-            folds = []
+            continue
         for fold in folds:
             train = minutes[times.is_between(fold.train_start, fold.train_end, closed="left").to_numpy()]
             test = minutes[times.is_between(fold.test_start, fold.test_end, closed="left").to_numpy()]
             assert leaks(np.unique(train), np.unique(test)[:1], horizon, 0) == 0
-        checked += 1
-    assert split_count > CASES / 4, "hardly a case was long enough to split"
+            checked += 1
 
 
 @pytest.mark.parametrize("test_groups", [1, 2, 3])
