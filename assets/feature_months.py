@@ -1,6 +1,6 @@
 """What the features of a partition are made of, and making the stale months. Nothing is judged or stored here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -39,7 +39,7 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     flow, cohorts = flow_of(lake, settings, keys)
     start, end = settings.universe.expected_span(symbol)
     sessions = closing_sessions(settings.universe.of(symbol).calendar, start, end + DAY)
-    names = wanted(timeframe, funding, flow)
+    names = wanted(timeframe, funding, flow, settings.universe.feature_sets)
     tables = {"funding": (funding, "time"), "flow": (flow, "open_time"), "sessions": (sessions, "open")}
     found = stale(lake, keys, names, tables)
     back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
@@ -54,14 +54,20 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     return Made(frame, names, bars, funding, flow, cohorts, found)
 
 
-def wanted(timeframe: str, funding: pl.DataFrame, flow: pl.DataFrame | None = None) -> tuple[str, ...]:
-    """v5, meta12 and intraday12, and the groups whose source is recorded: without one a group is absent, never zero.
+def wanted(
+    timeframe: str,
+    funding: pl.DataFrame,
+    flow: pl.DataFrame | None = None,
+    sets: Sequence[str] = ("v5", "meta12", "intraday12"),
+) -> tuple[str, ...]:
+    """The features of `sets`, and the groups whose source is recorded: without one a group is absent, never zero.
 
     market_breadth is made by whoever has the bars of the whole market: stored here, a symbol's features would change
     with the bars of every other one.
     """
-    sets = ["v5", "meta12", "intraday12"]
-    sets += ["meta17_funding"] if not funding.is_empty() else []
-    sets += ["meta17_cohorts"] if flow is not None else []
-    names = dict.fromkeys(name for each in sets for name in feature_set(each, timeframe).names)
-    return tuple(one.name for one in features_named(list(names)) if one.source != "breadth")
+    groups = ["meta17_funding"] if not funding.is_empty() else []
+    groups += ["meta17_cohorts"] if flow is not None else []
+    named = dict.fromkeys(name for each in (*sets, *groups) for name in feature_set(each, timeframe).names)
+    there = {"bars"} | ({"funding"} if "meta17_funding" in groups else set())
+    there |= {"cohorts"} if "meta17_cohorts" in groups else set()
+    return tuple(one.name for one in features_named(list(named)) if one.source in there)

@@ -5,6 +5,7 @@ refused with both counts, and an older one of the same symbol and window is then
 """
 
 import dagster as dg
+import polars as pl
 
 from assets.automation import when_inputs_change
 from assets.data_quality import require_trainable
@@ -14,9 +15,10 @@ from assets.partitions import Partitions, dimensions
 from assets.pinned import pinned
 from pipelines.errors import NotEnoughEvidence
 from pipelines.features import best_set
+from pipelines.sequences.combinatorial import combinatorial, embargo_of
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
-from pipelines.sequences.specs import spec
+from pipelines.sequences.specs import SequenceSpec, spec
 from pipelines.settings import Settings
 from resources.datasets import Datasets
 from resources.lake import Lake
@@ -24,6 +26,8 @@ from resources.lake import Lake
 KINDS = {"numpy", "deltalake"}
 SINGLE = {"sequences_lstm60": "lstm60", "sequences_transformer100": "transformer100"}
 """Assets of one window each, by symbol: what the per-coin LSTM and the multi-coin transformer are trained on."""
+GROUPS, TESTED = 6, 2
+"""Of combinatorial splits: 15 splits in 5 paths (López de Prado 2018, ch. 12)."""
 STORED_AS = "Valid window ends with labels, information intervals, uniqueness and fold; no window is stored."
 
 
@@ -124,4 +128,16 @@ def made(lake: Lake, datasets: Datasets, settings: Settings, symbol: str, name: 
         independent_labels=found.height // (window.horizon + 1),
         independent_training=folded.training,
         independent_test=folded.test,
+        combinatorial=combinatorial_splits(found, window, chosen.lookback),
     )
+
+
+def combinatorial_splits(rows: pl.DataFrame, window: SequenceSpec, lookback: int) -> str:
+    """Whether windows before the hold-out are enough for combinatorial splits, in words; `lookback`: of features."""
+    embargo = embargo_of(window.timeframe, lookback, window.bars)
+    times = rows.filter(pl.col("fold") != "holdout")["open_time"]
+    try:
+        splits = list(combinatorial(times, window.timeframe, window.horizon, embargo, GROUPS, TESTED))
+    except NotEnoughEvidence as refusal:
+        return f"walk-forward only: {refusal}"
+    return f"{len(splits)} splits of {GROUPS} groups, {TESTED} tested at a time, with an embargo of {embargo}"

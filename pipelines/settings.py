@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import BadSettings, TidemarkError, UnknownName
+from pipelines.features.sets import feature_set
 from pipelines.gates.policy import GatePolicy
 from pipelines.market.aliases import check_renames
 from pipelines.market.file_entry import FileEntry
@@ -72,6 +73,11 @@ class Universe(_Frozen):
     end: date
     timeframes: tuple[str, ...]
     windows: tuple[str, ...]
+    feature_sets: tuple[str, ...] = (
+        "v5",
+        "meta12",
+        "intraday12",
+    )  # what `features` stores and is_causal looks at
     symbols: tuple[SymbolSettings, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -85,6 +91,13 @@ class Universe(_Frozen):
             raise BadSettings(f"universe.symbols names a symbol twice: {', '.join(names)}; remove one.")
         for timeframe in self.timeframes:
             minutes_of(timeframe)
+        for name in self.feature_sets:
+            feature_set(name)
+        if "v5" not in self.feature_sets:
+            raise BadSettings(
+                f"universe.feature_sets must hold 'v5', which models are trained on, found {list(self.feature_sets)}; "
+                "add it."
+            )
         for window in self.windows:
             if spec(window).timeframe not in self.timeframes:
                 raise BadSettings(

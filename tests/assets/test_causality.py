@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from assets.causality import NEWEST
-from pipelines.features import averages
+from pipelines.features import averages, price, sets
+from pipelines.features.block import Array, Block
+from pipelines.features.declaration import feature
 from tests.assets.world import World, checks, materialised, toml, why
 
 MINUTE, KEYS = "BTC-USD|1m", {"symbol": "BTC-USD", "timeframe": "1m"}
@@ -50,3 +52,26 @@ def test_a_feature_that_reads_one_bar_ahead_is_not_written(
     assert "BadData: features BTC-USD|1m read the future" in said
     assert "sma_7 reads the future: row " in said
     assert "reaches 1 bars (0:01:00) ahead" in said
+
+
+@feature(unit="ratio", lookback=2)
+def tomorrow(x: Block) -> Array:
+    """The change to the bar after. Source: nobody should."""
+    return np.append(np.diff(x.close), 0.0)
+
+
+def test_a_set_of_one_s_own_is_stored_and_looked_at(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A feature in a file of the catalogue, a set that names it, the setting that names the set."""
+    monkeypatch.setattr(price, "tomorrow", tomorrow, raising=False)
+    monkeypatch.setitem(sets._SETS, "mine", ("tomorrow",))
+    sets.catalogue.cache_clear()
+    text = toml().replace("\nwindows =", "\nfeature_sets = ['v5', 'mine']\nwindows =")
+    own = World(tmp_path, instance, text)
+    assert own.run("ingest_candles", MINUTE).success
+    result = own.run("build_bars_and_features", MINUTE)
+    monkeypatch.undo()
+    sets.catalogue.cache_clear()
+    assert not result.success
+    assert "tomorrow reads the future: row " in why(result)

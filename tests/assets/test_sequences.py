@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 import torch
 
+from assets.sequences import combinatorial_splits
 from pipelines.errors import NotEnoughEvidence
 from pipelines.models.timing_split import split
 from pipelines.promotion.bundle import Bundle
@@ -25,6 +27,7 @@ from schedules.export import export_of
 from schedules.road import Road
 from tests.assets.world import World, checks, enough, metadata, toml, why
 
+START = datetime(2024, 1, 1, tzinfo=UTC)
 MINUTE, PARTITION = "BTC-USD|1m", "BTC-USD|lstm60"
 KEYS = {"symbol": "BTC-USD", "window": "lstm60"}
 COUNTS = r"n_eff \d+ of 30 in test and \d+ of 100 in training"
@@ -39,6 +42,17 @@ def with_features(world: World) -> World:
     assert world.run("ingest_candles", MINUTE).success
     assert world.run("build_bars_and_features", MINUTE).success
     return world
+
+
+def test_long_histories_say_how_they_can_be_split() -> None:
+    window, minutes = spec("lstm60"), 60_000
+    times = pl.datetime_range(START, START + timedelta(minutes=minutes - 1), "1m", eager=True)
+    rows = pl.DataFrame({"open_time": times}).with_columns(
+        fold=pl.when(pl.int_range(pl.len()) < 50_000).then(pl.lit("train")).otherwise(pl.lit("holdout"))
+    )
+    said = "15 splits of 6 groups, 2 tested at a time, with an embargo of 5:35:00"
+    assert combinatorial_splits(rows, window, 276) == said
+    assert combinatorial_splits(rows.head(9_000), window, 276).startswith("walk-forward only: ")
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +85,9 @@ def test_the_folds_are_the_split_that_training_makes(built: World) -> None:
 
 def test_both_counts_stand_beside_what_was_written(built: World) -> None:
     said = metadata(built.run("build_sequences", PARTITION), "sequences")
+    assert said["combinatorial"].startswith(
+        "walk-forward only: not enough evidence: 6 groups of at least 1 day, "
+    )
     rows = built.lake.read("sequences", KEYS)
     test = rows.filter(pl.col("fold") == "test")["open_time"].n_unique() // 16
     training = rows.filter(pl.col("fold") == "train")["open_time"].n_unique() // 16

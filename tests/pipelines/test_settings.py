@@ -217,3 +217,12 @@ def test_a_list_is_overridden_by_a_toml_list() -> None:
     assert found.universe.timeframes == ("1m", "1h", "5m")
     with pytest.raises(BadSettings, match="must be a TOML list"):
         parse(TEXT, {"UNIVERSE__TIMEFRAMES": "1m"}, "s.toml")
+
+
+def test_feature_sets_are_known_and_hold_what_models_are_trained_on() -> None:
+    assert parse(TEXT, {}, "s.toml").universe.feature_sets == ("v5", "meta12", "intraday12")
+    line = 'timeframes = ["1m", "1h"]\n'
+    assert "feature set 'v6' is not declared" in refused(
+        changed(line, line + 'feature_sets = ["v5", "v6"]\n')
+    )
+    assert "must hold 'v5'" in refused(changed(line, line + 'feature_sets = ["v4"]\n'))
