@@ -113,7 +113,7 @@ def made(lake: Lake, datasets: Datasets, settings: Settings, symbol: str, name: 
         {symbol: found}, {symbol: features.height}, window, window.horizon, chosen,
         {symbol: content_hash(values)},
     )  # fmt: skip
-    datasets.save(symbol, manifest, values, *tables.receipts)
+    datasets.save(symbol, manifest, values, found, *tables.receipts)
     return written(
         lake.replace("sequences", found, keys),
         windows=manifest.windows,

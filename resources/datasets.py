@@ -1,6 +1,8 @@
-"""Sequence datasets on disk: the memory-mapped matrix by content, and a manifest per symbol and window that names it.
+"""Sequence datasets on disk: what is memory-mapped, by content, and a manifest per symbol and window that names it.
 
-The windows' index is a lake table; what is here says which features it was cut from, so training can check.
+Mapped are the matrix, shared by all windows of a symbol, and of each window's index the ends and the labels, so that
+opening a dataset reads nothing. The whole index is a lake table; the manifest says which features it was cut from, so
+training can check.
 """
 
 import json
@@ -9,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from pipelines.errors import BadData, MissingData, NotEnoughEvidence
 from pipelines.market.symbols import check_symbol
 from pipelines.sequences.manifest import Manifest
-from pipelines.sequences.matrix import open_npy, write_npy
+from pipelines.sequences.matrix import open_column, open_npy, write_npy
 from pipelines.sequences.specs import SequenceSpec, spec
+from pipelines.sequences.windows import Windows
 from resources.lake import Receipt
 from resources.registry import durable
 
+COLUMNS: dict[str, type[np.generic]] = {"ends": np.int64, "labels": np.int8}
 PINNED = ("features_version", "features_sha256", "bars_version", "bars_sha256")
 
 
@@ -28,29 +33,47 @@ class Dataset:
 
     manifest: Manifest
     matrix: NDArray[np.float32]  # (N, F), memory-mapped read-only
+    ends: NDArray[np.int64]  # (W,), rows of the matrix in which a window ends; memory-mapped read-only
+    labels: NDArray[np.int8]  # (W,), of each window; memory-mapped read-only
     features_version: int  # of the lake's features table that the matrix was made from
     features_sha256: str  # content of that partition
     bars_version: int  # of the lake's bars table that the labels were made from
     bars_sha256: str
 
+    @property
+    def windows(self) -> Windows:
+        """Every window with a label, the hold-out's too, in time order; no copy."""
+        return Windows(self.matrix, self.ends, self.manifest.shape[1])
+
 
 class Datasets:
-    """Datasets under one folder: `matrices/<sha256>.npy` and `manifests/<symbol>.<window>.json`."""
+    """Datasets under one folder: `matrices/` and `indexes/` of `<sha256>.npy`, `manifests/<symbol>.<window>.json`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def save(
-        self, symbol: str, manifest: Manifest, values: NDArray[np.float32], features: Receipt, bars: Receipt
+        self,
+        symbol: str,
+        manifest: Manifest,
+        values: NDArray[np.float32],
+        rows: pl.DataFrame,
+        features: Receipt,
+        bars: Receipt,
     ) -> Path:
         """Store the matrix (once per content) and make the manifest the newest of its symbol and window.
 
-        `features`, `bars`: what the matrix and the labels were made from.
+        `rows`: the index of its windows; `features`, `bars`: what the matrix and the labels were made from.
         """
         path = write_npy(self.root / "matrices", values)
+        columns = {
+            name: write_npy(self.root / "indexes", rows[of].cast(kind).to_numpy()).stem
+            for name, of, kind in (("ends", "row", pl.Int64), ("labels", "label", pl.Int8))
+        }
         record = {
             "manifest": asdict(manifest),
             "matrix": path.stem,
+            **columns,
             "features_version": features.version,
             "features_sha256": features.sha256,
             "bars_version": bars.version,
@@ -91,8 +114,10 @@ class Datasets:
         record = json.loads(durable.read(path))
         if "refused" in record:
             raise NotEnoughEvidence(record["refused"])
-        if missing := [name for name in PINNED if name not in record]:
-            raise BadData(f"{path} must name {', '.join(PINNED)}, found no {missing[0]}; build it again.")
+        if missing := [name for name in (*COLUMNS, *PINNED) if name not in record]:
+            raise BadData(
+                f"{path} must name {', '.join((*COLUMNS, *PINNED))}, found no {missing[0]}; build it again."
+            )
         manifest = _manifest(record["manifest"], path)
         matrix = open_npy(self.root / "matrices" / f"{record['matrix']}.npy")
         what = f"{window} dataset of {symbol}"
@@ -105,7 +130,15 @@ class Datasets:
                 f"{what} must have the matrix {manifest.matrix_sha256.get(symbol)} as its manifest says, found "
                 f"{record['matrix']}; build it again."
             )
-        return Dataset(manifest, matrix, **{name: record[name] for name in PINNED})
+        ends, labels = (
+            open_column(self.root / "indexes" / f"{record[name]}.npy", kind) for name, kind in COLUMNS.items()
+        )
+        if {ends.size, labels.size} != {manifest.windows}:
+            raise BadData(
+                f"{what} must have {manifest.windows} windows, found {ends.size} ends and {labels.size} labels; "
+                "build it again."
+            )
+        return Dataset(manifest, matrix, ends, labels, **{name: record[name] for name in PINNED})
 
     def _manifest_path(self, symbol: str, window: str) -> Path:
         return self.root / "manifests" / f"{check_symbol(symbol)}.{spec(window).name}.json"

@@ -1,10 +1,11 @@
-"""The float32 matrix that windows are cut from, and its content-addressed .npy file. No windows here."""
+"""The float32 matrix that windows are cut from, and content-addressed .npy files of arrays. No windows here."""
 
 import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,15 +22,15 @@ def matrix(features: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
     return out
 
 
-def content_hash(values: NDArray[np.float32]) -> str:
-    """sha256 over the shape and the bytes of a matrix."""
+def content_hash(values: NDArray[Any]) -> str:
+    """sha256 over the type, the shape and the bytes of an array."""
     digest = hashlib.sha256(repr((values.dtype.str, values.shape)).encode())
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
 
-def write_npy(folder: Path, values: NDArray[np.float32]) -> Path:
-    """Store a matrix as `<sha256>.npy` in `folder`, once: temporary file, fsync, rename."""
+def write_npy(folder: Path, values: NDArray[Any]) -> Path:
+    """Store an array as `<sha256>.npy` in `folder`, once: temporary file, fsync, rename."""
     final = folder / f"{content_hash(values)}.npy"
     if final.exists():
         return final
@@ -59,6 +60,22 @@ def open_npy(path: Path) -> NDArray[np.float32]:
         raise BadData(
             f"matrix {path.name} must be two-dimensional float32, found {mapped.ndim} dimensions of "
             f"{mapped.dtype}; build it again."
+        )
+    return mapped
+
+
+def open_column(path: Path, dtype: type[np.generic]) -> NDArray[Any]:
+    """Map a stored array (W,) read-only without reading it; BadData when it is torn or of another type."""
+    try:
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadData(
+            f"column {path.name} must be a whole .npy file, found: {error}; build it again."
+        ) from error
+    if mapped.ndim != 1 or mapped.dtype != dtype:
+        raise BadData(
+            f"column {path.name} must hold one dimension of {np.dtype(dtype)}, found {mapped.ndim} of {mapped.dtype}; "
+            "build it again."
         )
     return mapped
 

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
 import torch
 
 from assets.sequences import combinatorial_splits
-from pipelines.errors import NotEnoughEvidence
+from pipelines.errors import BadData, NotEnoughEvidence
 from pipelines.models.timing_split import split
 from pipelines.promotion.bundle import Bundle
+from pipelines.sequences.matrix import write_npy
 from pipelines.sequences.specs import SPECS, spec
+from pipelines.sequences.torch_windows import WindowDataset, whole_batches
 from resources.datasets import Datasets
 from resources.exports import write
 from resources.tracking import Tracking
@@ -81,6 +84,39 @@ def test_the_folds_are_the_split_that_training_makes(built: World) -> None:
     assert set(manifest.folds) == {"train", "validate", "test", "purged", "holdout"}
     assert "each symbol by itself" in manifest.folds_are
     assert (manifest.profile, manifest.horizon) == ("default", 15)
+
+
+def test_what_is_mapped_is_the_index_of_the_lake(built: World) -> None:
+    """A person opens the dataset and trains on it: nothing is read but what a batch asks for."""
+    rows, held = built.lake.read("sequences", KEYS), datasets(built).open("BTC-USD", "lstm60")
+    assert held.ends.tolist() == rows["row"].to_list()
+    assert held.labels.tolist() == rows["label"].to_list()
+    assert not held.ends.flags.writeable
+    assert not held.labels.flags.writeable
+    (inputs, labels), *_ = whole_batches(WindowDataset(held.windows, held.labels), 16, shuffle=False)
+    assert inputs.shape == (16, 60, held.matrix.shape[1])
+    assert labels.tolist() == rows["label"].head(16).to_list()
+    assert not torch.isnan(inputs).any()
+
+
+def test_an_index_that_is_not_there_or_of_other_windows_is_said(built: World) -> None:
+    root = datasets(built).root
+    path = root / "manifests" / "BTC-USD.lstm60.json"
+    before = path.read_text()
+    record = json.loads(before)
+    try:
+        path.write_text(json.dumps(record | {"ends": "0" * 64}))
+        with pytest.raises(BadData, match=r"column 0{64}.npy must be a whole .npy file"):
+            datasets(built).open("BTC-USD", "lstm60")
+        other = write_npy(root / "indexes", np.arange(3)).stem
+        path.write_text(json.dumps(record | {"ends": other}))
+        with pytest.raises(BadData, match=r"must have \d+ windows, found 3 ends"):
+            datasets(built).open("BTC-USD", "lstm60")
+        path.write_text(json.dumps({name: said for name, said in record.items() if name != "labels"}))
+        with pytest.raises(BadData, match="found no labels; build it again"):
+            datasets(built).open("BTC-USD", "lstm60")
+    finally:
+        path.write_text(before)
 
 
 def test_both_counts_stand_beside_what_was_written(built: World) -> None:

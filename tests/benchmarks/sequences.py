@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipelines.sequences.matrix import open_npy, write_npy
+from pipelines.sequences.matrix import open_npy
 from pipelines.sequences.torch_windows import WindowDataset
 from pipelines.sequences.windows import Windows
 from tests.benchmarks import against_qlib, opening
@@ -21,15 +21,17 @@ def measure() -> list[Row]:
     """The rows of the table; about 15 s and 250 MB of temporary disk."""
     with tempfile.TemporaryDirectory() as folder:
         matrix, ends = _dataset(Path(folder))
-        opened = opening.measure(matrix, ends, BARS)
+        opened = opening.measure(Path(folder))
         return [*opened, _windows(matrix, ends), _torch_batches(matrix, ends), *against_qlib.measure()]
 
 
 def _dataset(folder: Path) -> tuple[Path, Path]:
     values = np.random.default_rng(0).normal(size=(ROWS, FEATURES)).astype(np.float32)
-    ends = folder / "ends.npy"
-    np.save(ends, np.arange(BARS - 1, ROWS, dtype=np.int64))
-    return write_npy(folder, values), ends
+    matrix = opening.stored(folder, values)
+    (ends,) = (
+        path for path in (folder / "indexes").iterdir() if np.load(path, mmap_mode="r").dtype == np.int64
+    )
+    return matrix, ends
 
 
 def _windows(matrix_path: Path, ends_path: Path) -> Row:

@@ -55,7 +55,7 @@ def stored(folder: Path, candles: tuple[str, ...] = ()) -> Export:
         manifest = describe(
             {symbol: indexes[symbol]}, {symbol: ROWS}, WINDOW, WINDOW.horizon, chosen, {symbol: content_hash(values)}
         )  # fmt: skip
-        datasets.save(symbol, manifest, values, RECEIPT, RECEIPT)
+        datasets.save(symbol, manifest, values, indexes[symbol], RECEIPT, RECEIPT)
     return prepare("lstm60", {symbol: datasets.open(symbol, "lstm60") for symbol in indexes}, indexes)
 
 
