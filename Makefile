@@ -73,7 +73,7 @@ bench: $(READY) ## speed as ratios against peers and limits; writes bench.json
 certify: $(DAGSTER_HOME)/.dagster/ready ## twenty markets without an edge through the boosted-trees road (half an hour)
 	@$(BIN)/python -m schedules.certify
 
-scale: $(READY) ## two years of minutes of SYMBOLS=118 symbols within 4 GB, resumable (an hour, 50 GB of disk)
+scale: $(READY) ## two years of minutes of SYMBOLS=118 symbols within 4 GB, resumable (40 minutes, 60 GB of disk)
 	@$(BIN)/python -m tests.benchmarks.scale --symbols $(or $(SYMBOLS),118)
 
 clean: ## remove everything this repository wrote, the environment apart

@@ -1,4 +1,4 @@
-"""The stored certificate of twenty markets without an edge says what the README claims; `make certify` renews it."""
+"""The stored certificates say what the README claims; `make certify` and `make scale` renew them."""
 
 import json
 from collections import Counter
@@ -21,3 +21,12 @@ def test_no_minute_model_shows_direction_skill_at_one_percent() -> None:
     minutes = [line for line in candidates if line["partition"].endswith("|1m")]
     assert len(minutes) == 40
     assert [line for line in minutes if line["direction_skill_lower"] > 0] == []
+
+
+def test_two_years_of_minutes_of_118_symbols_stay_below_four_gigabytes() -> None:
+    """The last line that `make scale` printed, run through in one process: nothing was skipped."""
+    printed = json.loads((CERTIFICATE.parent / "scale.json").read_text())
+    assert printed["rows"] == printed["expected"] == 118 * 730 * 24 * 60
+    assert printed["as_a_cold_build"]
+    assert printed["skipped"] == 0
+    assert printed["peak_gib"] < printed["limit_gib"] == 4.0

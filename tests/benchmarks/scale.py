@@ -1,6 +1,6 @@
 """Many symbols and two years of minutes through the real assets: how much memory, and what a kill costs.
 
-`make scale` (118 symbols: an hour and 50 GB of disk under worlds/scale; SYMBOLS=3 for a taste). Candles are
+`make scale` (118 symbols: 40 minutes and 60 GB of disk under worlds/scale; SYMBOLS=3 for a taste). Candles are
 made as Parquet files, one symbol at a time, and go through `ingest_candles`, `build_bars_and_features` and
 `build_sequences` like anybody's; a symbol whose sequences are there is skipped, so the same command after a kill goes
 on where it was.
