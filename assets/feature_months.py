@@ -39,7 +39,7 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     flow, cohorts = flow_of(lake, settings, keys)
     start, end = settings.universe.expected_span(symbol)
     sessions = closing_sessions(settings.universe.of(symbol).calendar, start, end + DAY)
-    names = wanted(timeframe, funding, flow, settings.universe.feature_sets)
+    names = wanted(timeframe, settings.universe.feature_sets, funding, flow)
     tables = {"funding": (funding, "time"), "flow": (flow, "open_time"), "sessions": (sessions, "open")}
     found = stale(lake, keys, names, tables)
     back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
@@ -55,19 +55,14 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
 
 
 def wanted(
-    timeframe: str,
-    funding: pl.DataFrame,
-    flow: pl.DataFrame | None = None,
-    sets: Sequence[str] = ("v5", "meta12", "intraday12"),
+    timeframe: str, sets: Sequence[str], funding: pl.DataFrame, flow: pl.DataFrame | None = None
 ) -> tuple[str, ...]:
     """The features of `sets`, and the groups whose source is recorded: without one a group is absent, never zero.
 
     market_breadth is made by whoever has the bars of the whole market: stored here, a symbol's features would change
     with the bars of every other one.
     """
-    groups = ["meta17_funding"] if not funding.is_empty() else []
-    groups += ["meta17_cohorts"] if flow is not None else []
+    there = {"bars": True, "funding": not funding.is_empty(), "cohorts": flow is not None}
+    groups = [f"meta17_{source}" for source in ("funding", "cohorts") if there[source]]
     named = dict.fromkeys(name for each in (*sets, *groups) for name in feature_set(each, timeframe).names)
-    there = {"bars"} | ({"funding"} if "meta17_funding" in groups else set())
-    there |= {"cohorts"} if "meta17_cohorts" in groups else set()
-    return tuple(one.name for one in features_named(list(named)) if one.source in there)
+    return tuple(one.name for one in features_named(list(named)) if there.get(one.source, False))

@@ -1,6 +1,6 @@
 """Sequence datasets on disk: what is memory-mapped, by content, and a manifest per symbol and window that names it.
 
-Mapped are the matrix, shared by all windows of a symbol, and of each window's index the ends and the labels, so that
+Mapped are the matrix, shared by all windows of a symbol, and of each window's index the ends, labels and folds, so that
 opening a dataset reads nothing. The whole index is a lake table; the manifest says which features it was cut from, so
 training can check.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.errors import BadData, MissingData, NotEnoughEvidence
+from pipelines.errors import BadData, MissingData, NotEnoughEvidence, UnknownName
 from pipelines.market.symbols import check_symbol
 from pipelines.sequences.manifest import Manifest
 from pipelines.sequences.matrix import open_column, open_npy, write_npy
@@ -23,7 +23,8 @@ from pipelines.sequences.windows import Windows
 from resources.lake import Receipt
 from resources.registry import durable
 
-COLUMNS: dict[str, type[np.generic]] = {"ends": np.int64, "labels": np.int8}
+FOLDS = ("train", "validate", "test", "purged", "holdout")
+COLUMNS: dict[str, type[np.generic]] = {"ends": np.int64, "labels": np.int8, "folds": np.int8}
 PINNED = ("features_version", "features_sha256", "bars_version", "bars_sha256")
 
 
@@ -35,6 +36,7 @@ class Dataset:
     matrix: NDArray[np.float32]  # (N, F), memory-mapped read-only
     ends: NDArray[np.int64]  # (W,), rows of the matrix in which a window ends; memory-mapped read-only
     labels: NDArray[np.int8]  # (W,), of each window; memory-mapped read-only
+    folds: NDArray[np.int8]  # (W,), numbers in FOLDS; memory-mapped read-only
     features_version: int  # of the lake's features table that the matrix was made from
     features_sha256: str  # content of that partition
     bars_version: int  # of the lake's bars table that the labels were made from
@@ -42,8 +44,15 @@ class Dataset:
 
     @property
     def windows(self) -> Windows:
-        """Every window with a label, the hold-out's too, in time order; no copy."""
+        """Every window with a label, those of the test and the hold-out too, in time order; no copy."""
         return Windows(self.matrix, self.ends, self.manifest.shape[1])
+
+    def part(self, fold: str) -> tuple[Windows, NDArray[np.int8]]:
+        """The windows of one fold (`train`, `validate`, `test`, …) and their labels, in time order; raises UnknownName."""
+        if fold not in FOLDS:
+            raise UnknownName(f"fold {fold!r} is not known: expected one of {', '.join(FOLDS)}; correct it.")
+        inside = self.folds == FOLDS.index(fold)
+        return Windows(self.matrix, self.ends[inside], self.manifest.shape[1]), self.labels[inside]
 
 
 class Datasets:
@@ -66,9 +75,13 @@ class Datasets:
         `rows`: the index of its windows; `features`, `bars`: what the matrix and the labels were made from.
         """
         path = write_npy(self.root / "matrices", values)
+        mapped = {
+            "ends": rows["row"].cast(pl.Int64),
+            "labels": rows["label"].cast(pl.Int8),
+            "folds": rows["fold"].cast(pl.Enum(FOLDS)).to_physical().cast(pl.Int8),
+        }
         columns = {
-            name: write_npy(self.root / "indexes", rows[of].cast(kind).to_numpy()).stem
-            for name, of, kind in (("ends", "row", pl.Int64), ("labels", "label", pl.Int8))
+            name: write_npy(self.root / "indexes", one.to_numpy()).stem for name, one in mapped.items()
         }
         record = {
             "manifest": asdict(manifest),
@@ -130,15 +143,15 @@ class Datasets:
                 f"{what} must have the matrix {manifest.matrix_sha256.get(symbol)} as its manifest says, found "
                 f"{record['matrix']}; build it again."
             )
-        ends, labels = (
+        ends, labels, folds = (
             open_column(self.root / "indexes" / f"{record[name]}.npy", kind) for name, kind in COLUMNS.items()
         )
-        if {ends.size, labels.size} != {manifest.windows}:
+        if {ends.size, labels.size, folds.size} != {manifest.windows}:
             raise BadData(
-                f"{what} must have {manifest.windows} windows, found {ends.size} ends and {labels.size} labels; "
-                "build it again."
+                f"{what} must have {manifest.windows} windows, found {ends.size} ends, {labels.size} labels and "
+                f"{folds.size} folds; build it again."
             )
-        return Dataset(manifest, matrix, ends, labels, **{name: record[name] for name in PINNED})
+        return Dataset(manifest, matrix, ends, labels, folds, **{name: record[name] for name in PINNED})
 
     def _manifest_path(self, symbol: str, window: str) -> Path:
         return self.root / "manifests" / f"{check_symbol(symbol)}.{spec(window).name}.json"

@@ -7,7 +7,7 @@ many levels as the feature needs) is known for less than half of the bar.
 import numpy as np
 
 from pipelines.features.block import Array, Block
-from pipelines.features.compiled import kernel
+from pipelines.features.compiled import each_row, kernel
 from pipelines.features.declaration import Minutes, feature
 
 _EVERY_MINUTE = Minutes(2)  # a minute's book is carried across its open, at most 60 s old
@@ -27,12 +27,10 @@ def _where_known(values: Array, seconds: Array, least: float) -> Array:
     return out
 
 
-@kernel
-def _within_one(values: Array, seconds: Array, least: float) -> Array:
-    out = np.empty_like(values)
-    for i in range(out.size):
-        out[i] = np.minimum(np.maximum(values[i], -1.0), 1.0) if seconds[i] >= least else np.nan
-    return out
+@each_row
+def _within_one(value: float) -> float:
+    within: float = np.minimum(np.maximum(value, -1.0), 1.0)
+    return within
 
 
 @feature(unit="bp", encoding="log1p", lookback=_EVERY_MINUTE, bounds=(0.0, float("inf")), ticks=True)
@@ -66,7 +64,7 @@ def order_book_imbalance(x: Block) -> Array:
 
     Source: Gould & Bonart (2016), Queue imbalance; FEATURES.md 36.
     """
-    return _within_one(x.order_book_imbalance, x.book_seconds, 30.0 * x.minutes)
+    return known(x, _within_one(x.order_book_imbalance), x.book_seconds)
 
 
 @feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
@@ -75,7 +73,7 @@ def book_pressure_5(x: Block) -> Array:
 
     Source: Gould & Bonart (2016) over more levels; FEATURES.md 37.
     """
-    return _within_one(x.book_pressure_5, x.book_seconds_5, 30.0 * x.minutes)
+    return known(x, _within_one(x.book_pressure_5), x.book_seconds_5)
 
 
 @feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
@@ -84,7 +82,7 @@ def book_pressure_10(x: Block) -> Array:
 
     Source: Gould & Bonart (2016) over more levels; FEATURES.md 38.
     """
-    return _within_one(x.book_pressure_10, x.book_seconds_10, 30.0 * x.minutes)
+    return known(x, _within_one(x.book_pressure_10), x.book_seconds_10)
 
 
 @feature(unit="quote", encoding="anchored", lookback=_LAST_MINUTE, bounds=(0.0, float("inf")), ticks=True)

@@ -82,11 +82,12 @@ def trade_size_std(x: Block) -> Array:
 
     Source: FEATURES.md 46; merging as in Chan, Golub & LeVeque (1979).
     """
-    return _deviation(x.size_m2, x.trades)
+    return std_from_moments(x.size_m2, x.trades)
 
 
 @each_row
-def _deviation(squares: float, count: float) -> float:
+def std_from_moments(squares: float, count: float) -> float:
+    """√(M2/(n − 1)); 0 below two values, NaN where n is unknown."""
     return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0))
 
 

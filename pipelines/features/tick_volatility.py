@@ -3,8 +3,9 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
-from pipelines.features.compiled import each_row, kernel
+from pipelines.features.compiled import kernel
 from pipelines.features.declaration import Minutes, feature
+from pipelines.features.flow import std_from_moments
 from pipelines.features.rolling import relative_change, window_sum
 
 
@@ -19,12 +20,7 @@ def tick_volatility(x: Block) -> Array:
 
     Source: FEATURES.md 48; merging as in Chan, Golub & LeVeque (1979).
     """
-    return _noise(x.price_m2, x.trades, x.close)
-
-
-@each_row
-def _noise(squares: float, count: float, close: float) -> float:
-    return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0)) / close * 1e4
+    return std_from_moments(x.price_m2, x.trades) / x.close * 1e4
 
 
 @feature(

@@ -20,7 +20,10 @@ from tests.pipelines.features.test_laws import makers
 
 KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
 NAMES = feature_set("v5").names
-STORED = wanted("1m", pl.DataFrame(schema=FUNDING))  # also those that remember thirty days
+SETS = ("v5", "meta12", "intraday12")
+STORED = wanted("1m", SETS, pl.DataFrame(schema=FUNDING))  # also those that remember thirty days
+    "1m", ("v5", "meta12", "intraday12"), pl.DataFrame(schema=FUNDING)
+)  # also those that remember thirty days
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS, RESTARTS = 100_000, 200  # 69 days: January, February and the first days of March
 

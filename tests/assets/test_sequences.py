@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from assets.sequences import combinatorial_splits
-from pipelines.errors import BadData, NotEnoughEvidence
+from pipelines.errors import BadData, NotEnoughEvidence, UnknownName
 from pipelines.models.timing_split import split
 from pipelines.promotion.bundle import Bundle
 from pipelines.sequences.matrix import write_npy
 from pipelines.sequences.specs import SPECS, spec
 from pipelines.sequences.torch_windows import WindowDataset, whole_batches
-from resources.datasets import Datasets
+from resources.datasets import FOLDS, Datasets
 from resources.exports import write
 from resources.tracking import Tracking
 from schedules import launches, road
@@ -91,11 +91,18 @@ def test_what_is_mapped_is_the_index_of_the_lake(built: World) -> None:
     rows, held = built.lake.read("sequences", KEYS), datasets(built).open("BTC-USD", "lstm60")
     assert held.ends.tolist() == rows["row"].to_list()
     assert held.labels.tolist() == rows["label"].to_list()
+    assert [FOLDS[number] for number in held.folds] == rows["fold"].to_list()
     assert not held.ends.flags.writeable
     assert not held.labels.flags.writeable
-    (inputs, labels), *_ = whole_batches(WindowDataset(held.windows, held.labels), 16, shuffle=False)
+    for fold in FOLDS:
+        inside = rows.filter(pl.col("fold") == fold)
+        windows, own = held.part(fold)
+        assert (windows.ends.tolist(), own.tolist()) == (inside["row"].to_list(), inside["label"].to_list())
+    with pytest.raises(UnknownName, match="fold 'tests' is not known"):
+        held.part("tests")
+    (inputs, labels), *_ = whole_batches(WindowDataset(*held.part("train")), 16, shuffle=False)
     assert inputs.shape == (16, 60, held.matrix.shape[1])
-    assert labels.tolist() == rows["label"].head(16).to_list()
+    assert labels.tolist() == rows.filter(pl.col("fold") == "train")["label"].head(16).to_list()
     assert not torch.isnan(inputs).any()
 
 
