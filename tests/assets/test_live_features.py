@@ -22,8 +22,6 @@ KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
 NAMES = feature_set("v5").names
 SETS = ("v5", "meta12", "intraday12")
 STORED = wanted("1m", SETS, pl.DataFrame(schema=FUNDING))  # also those that remember thirty days
-    "1m", ("v5", "meta12", "intraday12"), pl.DataFrame(schema=FUNDING)
-)  # also those that remember thirty days
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS, RESTARTS = 100_000, 200  # 69 days: January, February and the first days of March
 
