@@ -48,7 +48,7 @@ class Dataset:
         return Windows(self.matrix, self.ends, self.manifest.shape[1])
 
     def part(self, fold: str) -> tuple[Windows, NDArray[np.int8]]:
-        """The windows of a fold (`train`, `validate`, `test`, …) and their labels, in time order; raises UnknownName."""
+        """Windows of a fold (`train`, `validate`, `test`, …) and their labels, in time order; raises UnknownName."""
         if fold not in FOLDS:
             raise UnknownName(f"fold {fold!r} is not known: expected one of {', '.join(FOLDS)}; correct it.")
         inside = self.folds == FOLDS.index(fold)
