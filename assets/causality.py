@@ -4,24 +4,21 @@ Made for features.py, whose write it blocks. What a leak is and how it is found:
 """
 
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import polars as pl
 
+from assets.beside import BEFORE
 from assets.partitions import Partitions
 from pipelines.errors import BadData
-from pipelines.features.causality import Leak, Table, declared_leaks
+from pipelines.features.causality import Leak, declared_leaks
 from pipelines.features.continued import memory
 from pipelines.features.sets import features_named
-from pipelines.market.timeframes import GRACE
 
 NEWEST = 2_000
 """Bars that are looked at, every one of them; v5 takes 1 to 2 s of one core, each optional group another half."""
 _SHOWN = 10  # leaks told in the metadata
-_BEFORE = timedelta(days=4)  # of other tables: a cohort's average is known after 1,062 rows of five minutes
-_FIVE = timedelta(minutes=5)
 
 
 def spec(p: Partitions) -> dg.AssetCheckSpec:
@@ -41,27 +38,27 @@ def causal(
     timeframe: str,
     names: Sequence[str],
     never_known: Sequence[str],
-    *,
-    funding: pl.DataFrame,
-    flow: pl.DataFrame | None,
+    tables: Mapping[str, tuple[pl.DataFrame | None, str]],
 ) -> dg.AssetCheckResult:
     """The verdict on these features of the newest bars; each run draws its cuts anew, by the time of the newest bar.
 
-    never_known : those without any value, of which the verdict can say nothing. A day is a UTC day here, also of a
+    never_known : those without any value, of which the verdict can say nothing
+    tables : what is read beside the bars, by the names of compute's arguments, each with its time column
+
+    A day is a UTC day here, also of a
     market that closes: what futures are tried lies in no session.
     """
     started = time.monotonic()
     newest = bars.tail(NEWEST)
-    since = newest["open_time"][0] - _BEFORE
-    tables = {"funding": Table(funding.filter(pl.col("time") >= since), "time")}
-    if flow is not None:
-        recent = flow.filter(pl.col("open_time") >= since)
-        tables["flow"] = Table(recent, pl.col("open_time") + _FIVE + GRACE)
+    since = newest["open_time"][0] - BEFORE
+    recent = {
+        name: table.filter(pl.col(at) >= since) for name, (table, at) in tables.items() if table is not None
+    }
     drawn = int(newest["open_time"][-1].timestamp()) // 60
     of_bars = [one.name for one in features_named(names) if one.source == "bars"]
     long = [name for name in of_bars if memory([name], timeframe) >= NEWEST]
     short = [name for name in names if name not in long]
-    found = declared_leaks(newest, timeframe, short, tables=tables, seed=drawn)
+    found = declared_leaks(newest, timeframe, short, tables=recent, seed=drawn)
     if long:  # in the newest bars alone they would be unknown in every row
         found += declared_leaks(bars.tail(memory(long, timeframe) + NEWEST), timeframe, long, seed=drawn)
     return dg.AssetCheckResult(

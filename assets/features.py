@@ -39,8 +39,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=p.bars,
         deps=[
-            dg.AssetDep("bars", partition_mapping=p.longer_or_same_timeframe()),
-            "data_quality",
+            dg.AssetDep("bars", partition_mapping=p.read_by_features()),
+            dg.AssetDep("data_quality", partition_mapping=p.read_by_features()),
             dg.AssetDep("funding", partition_mapping=p.symbols_to_bars()),
             dg.AssetDep("wallet_fills", partition_mapping=p.symbols_to_bars()),
             dg.AssetDep("candles", partition_mapping=p.five_minutes_to_longer()),
@@ -52,7 +52,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         kinds=KINDS,
         metadata={"catalogue": dg.MetadataValue.md(catalogue_markdown(catalogue()))},
         description="The 53 features of v5 (33 of them v4), the 12 of meta12 and those of intraday12 in raw units; "
-        "funding and cohorts where they are recorded.",
+        "funding and cohorts where they are recorded; hourly context and market breadth where they are asked for.",
     )
     def features(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
@@ -75,7 +75,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             made_since=made.stale.since.isoformat(),
             rows_made=made.frame.height,
             nulls=_nulls(made.frame),
-            cohorts=made.cohorts,
+            cohorts=made.beside.cohorts,
+            absent=dg.MetadataValue.json({str(source): why for source, why in made.beside.absent.items()}),
         )
 
     return [features]
@@ -96,7 +97,7 @@ def judged(made: Made, partition: str) -> tuple[list[dg.AssetCheckResult], BadDa
         )
     timeframe = partition.rpartition("|")[2]
     blank = [name for name in made.names if made.frame[name].null_count() == made.frame.height]
-    causal = causality.causal(made.bars, timeframe, made.names, blank, funding=made.funding, flow=made.flow)
+    causal = causality.causal(made.bars, timeframe, made.names, blank, made.beside.timed)
     return [finite, causal], None if causal.passed else causality.refusal(partition, causal)
 
 

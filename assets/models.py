@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from assets.data_quality import require_trainable
@@ -18,7 +17,8 @@ from assets.keeping import Shelf, keep
 from assets.partitions import Partitions, dimensions
 from assets.pinned import common_hash, pinned, tables_of
 from pipelines.errors import NotEnoughEvidence, UnknownName
-from pipelines.features import FeatureSet, best_set, feature_set
+from pipelines.features import FeatureSet, best_set
+from pipelines.features.sets import common_set
 from pipelines.models.candidate import Candidate
 from pipelines.sequences.specs import SequenceSpec, spec
 from pipelines.settings import Settings
@@ -129,7 +129,7 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
                 rows = lake.read("sequences", {"symbol": symbol, "window": window.name})
                 require_as_stated(symbol, dataset, rows, tables[symbol], window, settings)
             inputs = {symbol: (one.features, one.bars) for symbol, one in tables.items()}
-            chosen = common_set(inputs)
+            chosen = common_set(best_set(features) for features, _ in inputs.values())
             return fit_timing(
                 inputs,
                 spec=window,
@@ -177,9 +177,3 @@ def mapped(stored: Mapping[str, Dataset], chosen: FeatureSet) -> dict[str, NDArr
     """The memory-mapped matrices, or None when they hold another feature set than all symbols share."""
     same = all(dataset.manifest.features_sha256 == chosen.sha256 for dataset in stored.values())
     return {symbol: dataset.matrix for symbol, dataset in stored.items()} if same else None
-
-
-def common_set(inputs: dict[str, tuple[pl.DataFrame, pl.DataFrame]]) -> FeatureSet:
-    """The widest feature set that every symbol has: v5 only when all have ticks."""
-    sets = {best_set(features).name for features, _ in inputs.values()}
-    return feature_set("v5" if sets == {"v5"} else "v4")

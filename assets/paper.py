@@ -72,7 +72,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             )
         config = config_of(session, obeyed, settings, horizon)
         with Journal(path, config) as journal:
-            written = trade(journal, config, session, lake, obeyed, clock, progress)
+            written = trade(journal, config, settings, lake, obeyed, clock, progress)
             return _described(journal, status(session, obeyed, written), written, reasons)
 
     return [paper_session]
@@ -106,7 +106,7 @@ def config_of(
 def trade(
     journal: Journal,
     config: SessionConfig,
-    session: SessionSettings,
+    settings: Settings,
     lake: Lake,
     obeyed: Mapping[str, Obeyed],
     clock: Clock,
@@ -121,31 +121,31 @@ def trade(
         journal.record_model(
             now, o.slot, o.pointer.sha256, o.pointer.generation, True, "golden example replayed"
         )
-    written = catch_up(journal, config, session, lake, obeyed, clock, progress)
-    while session.mode == "follow" and await_bar(
+    written = catch_up(journal, config, settings, lake, obeyed, clock, progress)
+    while settings.session(config.name).mode == "follow" and await_bar(
         lake, config, first_undecided(journal.restore(), obeyed, config), clock
     ):
-        written += catch_up(journal, config, session, lake, obeyed, clock, progress)
+        written += catch_up(journal, config, settings, lake, obeyed, clock, progress)
     return written
 
 
 def catch_up(
     journal: Journal,
     config: SessionConfig,
-    session: SessionSettings,
+    settings: Settings,
     lake: Lake,
     obeyed: Mapping[str, Obeyed],
     clock: Clock,
     progress: Progress,
 ) -> int:
     """Decide every bar in the lake that has not been decided; when following, only those usable now."""
-    follows = session.mode == "follow"
+    follows = settings.session(config.name).mode == "follow"
     end = last_usable(config, clock.now()) if follows else None
     starts = first_undecided(journal.restore(), obeyed, config)
     written = 0
     for day in progress.track(days_with_bars(lake, config, starts), f"paper session {config.name}"):
         next_day = day + timedelta(days=1)
-        bars, forecasts = day_of(lake, config, obeyed, starts, day, min(next_day, end or next_day))
+        bars, forecasts = day_of(lake, settings, config, obeyed, starts, day, min(next_day, end or next_day))
         if not bars.is_empty():
             steps = decide(journal.restore(), bars, forecasts, config, clock if follows else None)
             written += journal.append_many(steps, 1 if follows else CHUNK)

@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from assets.beside import beside
 from assets.obedience import Obeyed
 from assets.tables import optional
 from pipelines.features import compute, feature_set
+from pipelines.features.sets import features_named
 from pipelines.market.calendars import ALWAYS, DAY, closing_sessions
 from pipelines.market.schemas import BARS, UTC_US
 from pipelines.market.timeframes import GRACE, length_of
 from pipelines.sequences.volatility import volatility_bars, with_sigma
+from pipelines.settings import Settings
 from pipelines.trading.lateness import deadline, usable_at
 from pipelines.trading.run import FORECAST_COLUMNS
 from pipelines.trading.session import SessionConfig
@@ -65,6 +68,7 @@ def days_with_bars(lake: Lake, config: SessionConfig, starts: Starts) -> list[da
 
 def day_of(
     lake: Lake,
+    settings: Settings,
     config: SessionConfig,
     obeyed: Mapping[str, Obeyed],
     starts: Starts,
@@ -87,7 +91,9 @@ def day_of(
         bars.append(new.with_columns(symbol=pl.lit(symbol)))
         if known:
             since = max(day, start, known.serves_from)
-            told = forecasts_of(known, symbol, frame, config, since)
+            told = forecasts_of(
+                known, symbol, frame, config, since, read_beside(lake, settings, known, symbol, frame)
+            )
             forecasts.append(told.with_columns(bundle=pl.lit(known.pointer.sha256)))
     return pl.concat(bars), pl.concat(forecasts)
 
@@ -141,15 +147,37 @@ def warm_up(known: Obeyed, config: SessionConfig) -> timedelta:
     return timedelta(days=days if known.calendar == ALWAYS else CLOSED * days)
 
 
+def read_beside(
+    lake: Lake, settings: Settings, known: Obeyed, symbol: str, bars: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """What the model's features read beside these bars: the tables that its training read, as they are now.
+
+    A source that is gone leaves its features unknown, so that no forecast is made of them.
+    """
+    card = known.forecaster.manifest
+    sources = {one.source for one in features_named(card.features)} - {"bars"}
+    keys = {"symbol": symbol, "timeframe": card.timeframe}
+    found = beside(lake, settings, keys, sources, bars["open_time"][0])
+    return found.arguments | found.empty()
+
+
 def forecasts_of(
-    known: Obeyed, symbol: str, bars: pl.DataFrame, config: SessionConfig, since: datetime
+    known: Obeyed,
+    symbol: str,
+    bars: pl.DataFrame,
+    config: SessionConfig,
+    since: datetime,
+    tables: Mapping[str, pl.DataFrame],
 ) -> pl.DataFrame:
-    """Forecasts on the bars of one symbol that open at or after `since`; those before are only their history."""
+    """Forecasts on the bars of one symbol that open at or after `since`; those before are only their history.
+
+    tables : what features read beside the bars, by the names of compute's arguments
+    """
     card = known.forecaster.manifest
     span = (bars["open_time"][0], bars["open_time"][-1] + DAY)
     sessions = closing_sessions(known.calendar, *span)
     features = with_sigma(
-        compute(bars, config.timeframe, card.features, sessions=sessions),
+        compute(bars, config.timeframe, card.features, **tables, sessions=sessions),
         bars,
         config.timeframe,
         card.horizon,

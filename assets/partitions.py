@@ -10,6 +10,7 @@ from datetime import date
 
 import dagster as dg
 
+from pipelines.features.sources import HOUR
 from pipelines.market.symbols import Market
 from pipelines.market.timeframes import minutes_of
 from pipelines.sequences.specs import spec
@@ -27,6 +28,7 @@ class Partitions:
     windows: dg.StaticPartitionsDefinition
     sessions: dg.StaticPartitionsDefinition
     markets_of: dict[str, tuple[str, ...]]  # symbol -> its markets
+    hourly_context: bool  # whether features of shorter bars read hours
 
     @classmethod
     def of(cls, settings: Settings) -> "Partitions":
@@ -47,6 +49,7 @@ class Partitions:
             windows=windows,
             sessions=dg.StaticPartitionsDefinition([s.name for s in settings.sessions]),
             markets_of={s.symbol: (s.primary,) for s in universe.symbols},
+            hourly_context=universe.hourly_context,
         )
 
     def market_days_to_bars(self) -> dg.MultiPartitionMapping:
@@ -67,9 +70,10 @@ class Partitions:
         """Candles feed bars of their own timeframe; minute candles feed every timeframe."""
         return self._timeframes(lambda up, down: up in ("1m", down))
 
-    def longer_or_same_timeframe(self) -> dg.MultiPartitionMapping:
-        """Bars feed the features of their own and of every shorter timeframe."""
-        return self._timeframes(lambda up, down: minutes_of(up) >= minutes_of(down))
+    def read_by_features(self) -> dg.MultiPartitionMapping:
+        """Bars feed the features of their own timeframe; hours feed shorter ones too where the settings ask for it."""
+        shorter = minutes_of(HOUR) if self.hourly_context else 0
+        return self._timeframes(lambda up, down: up == down or (up == HOUR and minutes_of(down) < shorter))
 
     def five_minutes_to_longer(self) -> dg.MultiPartitionMapping:
         """Five-minute candles feed what longer bars take from them."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.errors import BadSettings, TidemarkError, UnknownName
 from pipelines.features.sets import feature_set
+from pipelines.features.sources import HOUR
 from pipelines.gates.policy import GatePolicy
 from pipelines.market.aliases import check_renames
 from pipelines.market.file_entry import FileEntry
@@ -73,11 +74,8 @@ class Universe(_Frozen):
     end: date
     timeframes: tuple[str, ...]
     windows: tuple[str, ...]
-    feature_sets: tuple[str, ...] = (
-        "v5",
-        "meta12",
-        "intraday12",
-    )  # what `features` stores and is_causal looks at
+    feature_sets: tuple[str, ...] = ("v5", "meta12", "intraday12")
+    """What `features` stores and is_causal looks at; with "hours" among them minute models see hourly context."""
     symbols: tuple[SymbolSettings, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -98,6 +96,11 @@ class Universe(_Frozen):
                 f"universe.feature_sets must hold 'v5', which models are trained on, found {list(self.feature_sets)}; "
                 "add it."
             )
+        if self.hourly_context and HOUR not in self.timeframes:
+            raise BadSettings(
+                f"universe.feature_sets names hourly context, made of {HOUR} bars, and universe.timeframes "
+                f"{list(self.timeframes)} lack them; add the timeframe or drop the set."
+            )
         for window in self.windows:
             if spec(window).timeframe not in self.timeframes:
                 raise BadSettings(
@@ -105,6 +108,11 @@ class Universe(_Frozen):
                     f"universe.timeframes {list(self.timeframes)}; add the timeframe or drop the window."
                 )
         return self
+
+    @property
+    def hourly_context(self) -> bool:
+        """Whether features of bars shorter than an hour read hours."""
+        return any(feature_set("hours").names[0] in feature_set(name).names for name in self.feature_sets)
 
     @property
     def span(self) -> tuple[datetime, datetime]:

@@ -26,7 +26,7 @@ def null_reasons(features: pl.DataFrame, bars: pl.DataFrame, timeframe: str) -> 
     `features`, `bars`: the stored tables of one symbol and timeframe, row by row the same bars. Columns with no
     null, and columns that are not in the table, are not mentioned.
     """
-    sets = ("v5", "meta17", "intraday12")
+    sets = ("v5", "meta17", "intraday12", "hours")
     known = dict.fromkeys(name for each in sets for name in feature_set(each).names)
     runs = _Runs(bars, timeframe)
     grouped: dict[str, list[Feature]] = {}
@@ -81,6 +81,10 @@ def _reason(one: Feature, nulls: Flags, runs: _Runs) -> str:
         return "no funding was recorded" if nulls.all() else "no settled funding is recent enough there"
     if one.source == "cohorts":
         return "needs twenty whole days, cohorts on every day, and 1,062 five-minute bars in a row behind it"
+    if one.source == "hours":
+        return "needs the last hour that had closed, and up to fifty hours in a row behind it"
+    if one.source == "breadth":
+        return "the return of no symbol is known there"
     if not one.ticks:
         return _warm_up(one, nulls, runs.behind, runs.timeframe, "bars")
     if not runs.ticks.any():

@@ -9,6 +9,7 @@ def _average(rows: int) -> Feature:
     @feature(
         name=f"sma_{rows}",
         unit="quote",
+        inputs=("close",),
         encoding="anchored",
         lookback=rows,
         bounds=(0.0, float("inf")),
@@ -24,6 +25,7 @@ def _against(average: Feature, rows: int) -> Feature:
     @feature(
         name=f"close_{average.name}_ratio",
         unit="ratio",
+        inputs=("close",),
         lookback=rows,
         bounds=(0.0, float(rows)),
         doc=f"C/{average.name}. At most {rows}: the close is part of the mean.\n\nSource: FEATURES.md 22–25.",

@@ -28,7 +28,7 @@ def _four(deviation: float, flat: float) -> float:
     return 0.0 if flat == 1.0 else 4.0 * deviation
 
 
-@feature(unit="quote", encoding="anchored", lookback=_ROWS)
+@feature(unit="quote", inputs=("close",), encoding="anchored", lookback=_ROWS)
 def bb_upper(x: Block) -> Array:
     """sma_20 + 2·std_20 of C (ddof 1).
 
@@ -37,7 +37,7 @@ def bb_upper(x: Block) -> Array:
     return x(_middle) + 0.5 * x(_width)
 
 
-@feature(unit="quote", encoding="anchored", lookback=_ROWS)
+@feature(unit="quote", inputs=("close",), encoding="anchored", lookback=_ROWS)
 def bb_lower(x: Block) -> Array:
     """sma_20 − 2·std_20 of C (ddof 1).
 
@@ -46,7 +46,7 @@ def bb_lower(x: Block) -> Array:
     return x(_middle) - 0.5 * x(_width)
 
 
-@feature(unit="ratio", lookback=_ROWS, bounds=(0.0, inf))
+@feature(unit="ratio", inputs=("close",), lookback=_ROWS, bounds=(0.0, inf))
 def bb_width(x: Block) -> Array:
     """(bb_upper − bb_lower)/C = 4·std_20/C.
 
@@ -55,7 +55,7 @@ def bb_width(x: Block) -> Array:
     return x(_width) / x.close
 
 
-@feature(unit="ratio", lookback=_ROWS, bounds=(0.5 - _REACH, 0.5 + _REACH))
+@feature(unit="ratio", inputs=("close",), lookback=_ROWS, bounds=(0.5 - _REACH, 0.5 + _REACH))
 def bb_position(x: Block) -> Array:
     """(C − bb_lower)/(bb_upper − bb_lower); 0.5 when the window is flat (rolling max − min = 0).
 

@@ -38,7 +38,7 @@ class Inputs:
             unbroken  # the same without any gap, so that a night of a market that closes ends it too
         )
         self.tables = (
-            tables  # what stands beside the bars (funding, flow, breadth, sessions); None: not given
+            tables  # what stands beside the bars (funding, flow, breadth, hours, sessions); None: not given
         )
         self.open_time = (
             bars.get_column("open_time").to_physical().to_numpy()

@@ -33,7 +33,15 @@ def _within_one(value: float) -> float:
     return within
 
 
-@feature(unit="bp", encoding="log1p", lookback=_EVERY_MINUTE, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="bp",
+    inputs=("book_seconds", "bid_ask_spread"),
+    aggregation="seconds",
+    encoding="log1p",
+    lookback=_EVERY_MINUTE,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def bid_ask_spread(x: Block) -> Array:
     """Time-weighted mean of 1e4·(a − b)/m over the seconds in which the book is known.
 
@@ -44,11 +52,13 @@ def bid_ask_spread(x: Block) -> Array:
 
 @feature(
     unit="bp",
+    inputs=("spread_volatility",),
+    aggregation="last",
     encoding="log1p",
     lookback=Minutes(11, last_only=True),
     bounds=(0.0, float("inf")),
     ticks=True,
-    column="spread_volatility",
+    unchanged=True,
 )
 def spread_volatility(x: Block) -> Array:
     """Standard deviation (ddof 1) of the last 10 minutes' bid_ask_spread; a longer bar has its last minute's.
@@ -58,7 +68,14 @@ def spread_volatility(x: Block) -> Array:
     return x.spread_volatility
 
 
-@feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
+@feature(
+    unit="[-1,1]",
+    inputs=("book_seconds", "order_book_imbalance"),
+    aggregation="seconds",
+    lookback=_EVERY_MINUTE,
+    bounds=(-1.0, 1.0),
+    ticks=True,
+)
 def order_book_imbalance(x: Block) -> Array:
     """Time-weighted mean of (v_b − v_a)/(v_b + v_a) at the best level.
 
@@ -67,7 +84,14 @@ def order_book_imbalance(x: Block) -> Array:
     return known(x, _within_one(x.order_book_imbalance), x.book_seconds)
 
 
-@feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
+@feature(
+    unit="[-1,1]",
+    inputs=("book_seconds_5", "book_pressure_5"),
+    aggregation="seconds",
+    lookback=_EVERY_MINUTE,
+    bounds=(-1.0, 1.0),
+    ticks=True,
+)
 def book_pressure_5(x: Block) -> Array:
     """Time-weighted mean of (v_b − v_a)/(v_b + v_a), sizes summed over 5 levels.
 
@@ -76,7 +100,14 @@ def book_pressure_5(x: Block) -> Array:
     return known(x, _within_one(x.book_pressure_5), x.book_seconds_5)
 
 
-@feature(unit="[-1,1]", lookback=_EVERY_MINUTE, bounds=(-1.0, 1.0), ticks=True)
+@feature(
+    unit="[-1,1]",
+    inputs=("book_seconds_10", "book_pressure_10"),
+    aggregation="seconds",
+    lookback=_EVERY_MINUTE,
+    bounds=(-1.0, 1.0),
+    ticks=True,
+)
 def book_pressure_10(x: Block) -> Array:
     """Time-weighted mean of (v_b − v_a)/(v_b + v_a), sizes summed over 10 levels.
 
@@ -85,7 +116,15 @@ def book_pressure_10(x: Block) -> Array:
     return known(x, _within_one(x.book_pressure_10), x.book_seconds_10)
 
 
-@feature(unit="quote", encoding="anchored", lookback=_LAST_MINUTE, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="quote",
+    inputs=("book_seconds_5", "weighted_mid_price"),
+    aggregation="last",
+    encoding="anchored",
+    lookback=_LAST_MINUTE,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def weighted_mid_price(x: Block) -> Array:
     """(B₅·V_a + A₅·V_b)/(V_a + V_b) at the close: mean prices of 5 levels, each weighted by the other side.
 
@@ -94,7 +133,15 @@ def weighted_mid_price(x: Block) -> Array:
     return known(x, x.weighted_mid_price, x.book_seconds_5)
 
 
-@feature(unit="quote", encoding="anchored", lookback=_LAST_MINUTE, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="quote",
+    inputs=("book_seconds", "microprice"),
+    aggregation="last",
+    encoding="anchored",
+    lookback=_LAST_MINUTE,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def microprice(x: Block) -> Array:
     """(b·v_a + a·v_b)/(v_a + v_b) at the close: a long bid queue pushes the price towards the ask.
 

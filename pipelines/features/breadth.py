@@ -10,13 +10,9 @@ import polars as pl
 
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import feature
+from pipelines.features.sources import BREADTH
 from pipelines.market.schemas import UTC_US
 from pipelines.market.timeframes import length_of
-
-BREADTH: dict[str, pl.DataType | type[pl.DataType]] = {
-    "open_time": UTC_US,
-    "breadth": pl.Float64,  # share of the symbols with a known return whose return is above 0
-}
 
 
 def breadth(bars_by_symbol: Mapping[str, pl.DataFrame], timeframe: str) -> pl.DataFrame:
@@ -44,7 +40,7 @@ def _at_each_bar(inputs: Inputs) -> Array:
 _whole_breadth = Whole(_at_each_bar)
 
 
-@feature(unit="share", lookback=1, bounds=(0.0, 1.0), source="breadth")
+@feature(unit="share", inputs=("breadth",), lookback=1, bounds=(0.0, 1.0), source="breadth")
 def market_breadth(x: Block) -> Array:
     """Share of the symbols listed at t, with a bar at t, whose r is above 0; null when no return is known.
 

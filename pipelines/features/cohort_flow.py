@@ -62,6 +62,8 @@ def _declared(name: str, cohort: str, place: int) -> Feature:
     @feature(
         name=name,
         unit="[-1,1]",
+        inputs=(f"flow_{cohort}", "adv"),
+        aggregation="last",
         lookback=_LOOKBACK,
         bounds=(-_MOST, _MOST),
         source="cohorts",
@@ -79,7 +81,15 @@ S_top = _declared("S_top", "top", 16)
 S_bot = _declared("S_bot", "bottom", 17)
 
 
-@feature(unit="[-1,1]", lookback=_LOOKBACK, bounds=(-1.991, 1.991), source="cohorts", shortest=5)
+@feature(
+    unit="[-1,1]",
+    inputs=("flow_top", "flow_bottom", "adv"),
+    aggregation="last",
+    lookback=_LOOKBACK,
+    bounds=(-1.991, 1.991),
+    source="cohorts",
+    shortest=5,
+)
 def flow_diff(x: Block) -> Array:
     """S_top − S_bot, redundant by construction.
 

@@ -30,19 +30,15 @@ def continued(
     bars: pl.DataFrame,
     timeframe: str,
     names: Sequence[str],
-    *,
-    funding: pl.DataFrame | None = None,
-    flow: pl.DataFrame | None = None,
-    breadth: pl.DataFrame | None = None,
-    sessions: pl.DataFrame | None = None,
+    **tables: pl.DataFrame | None,
 ) -> pl.DataFrame:
     """Features of `bars`, one row each, as compute() of all bars that ever were would give them, bit by bit.
 
     past : the bars before them, the memory(names, timeframe) last ones at least; empty at the very start
-    The other tables are those of compute(). Raises what compute() raises; BadData also when `bars` do not follow
+    tables : those of compute(), by their names. Raises what compute() raises; BadData also when `bars` do not follow
     `past`.
     """
     kept = past.tail(memory(names, timeframe))
     together = pl.concat([kept.select(bars.columns), bars])
-    made = compute(together, timeframe, names, funding=funding, flow=flow, breadth=breadth, sessions=sessions)
+    made = compute(together, timeframe, names, **tables)
     return made.slice(kept.height)

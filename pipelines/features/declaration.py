@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.features.block import Block
+from pipelines.features.sources import READ, Source
 
 Array = NDArray[np.float64]
 Encoding = Literal["none", "log1p", "anchored", "relative", "scaled"]
@@ -67,7 +68,20 @@ class ByClock:
 
 
 Lookback = int | Minutes | ByTimeframe | ByClock
-Source = Literal["bars", "funding", "cohorts", "breadth"]
+Aggregation = Literal[
+    "own bars",  # the formula, on the longer bars themselves
+    "seconds",  # mean of its minutes weighted by the seconds in which the book is known
+    "last",  # the last minute's value; of cohorts the last five minutes'
+    "amount",  # mean weighted by the amount traded against a known mid
+    "minutes",  # plain mean of its minutes
+    "volume",  # mean weighted by volume
+    "trades",  # mean weighted by trades
+    "moments",  # number, mean and M2 of the trades are merged
+    "sum",  # sum of its minutes
+    "ends",  # from the first minute's start and the last one's end
+    "ratio of sums",  # numerator and denominator are summed
+]
+"""How a longer bar gets its value from its minutes (FEATURES.md, Longer bars aggregate minutes)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,15 +97,27 @@ class Feature:
     unit: str  # quote, base, ratio, share, flag, class, %, bp, bp², 1/min, 1/bar, day, [-1,1], 0-100, bp/h
     encoding: Encoding
     lookback: Lookback  # bars including t, or minutes, or by timeframe, or by the time of day
+    inputs: tuple[str, ...]  # columns that the formula reads of its source's table, open_time apart
     formula: Formula = field(repr=False)
     doc: str = field(repr=False)  # formula in words and its source
     bounds: tuple[float, float] = (-inf, inf)
     flag: bool = False  # 0 or 1 (or a share of the bar): never scaled
     ticks: bool = False  # needs the minute aggregates: null on candle bars
     source: Source = "bars"  # another one is optional: without it the feature is absent, never zero
-    column: str | None = None  # the BARS column that the feature is, unchanged: shared, not copied
+    aggregation: Aggregation = "own bars"
+    unchanged: bool = False  # it is its one input: shared with the bars, not copied
     shortest: int = 1  # minutes: on shorter bars the feature does not exist
     longest: int = DAY_MINUTES  # minutes: on longer bars the feature does not exist
+
+    @property
+    def column(self) -> str | None:
+        """The BARS column that the feature is, or None."""
+        return self.inputs[0] if self.unchanged else None
+
+    @property
+    def known(self) -> str:
+        """When its inputs are known, in words; as an expression it is sources.known_at."""
+        return READ[self.source].known
 
     def exists(self, minutes: int) -> bool:
         """Whether bars of `minutes` minutes have the feature."""
@@ -114,12 +140,14 @@ def feature(
     *,
     unit: str,
     lookback: Lookback,
+    inputs: tuple[str, ...],
     encoding: Encoding = "none",
     bounds: tuple[float, float] = (-inf, inf),
     flag: bool = False,
     ticks: bool = False,
     source: Source = "bars",
-    column: str | None = None,
+    aggregation: Aggregation = "own bars",
+    unchanged: bool = False,
     shortest: int = 1,
     longest: int = DAY_MINUTES,
     name: str | None = None,
@@ -137,13 +165,15 @@ def feature(
             unit=unit,
             encoding=encoding,
             lookback=lookback,
+            inputs=inputs,
             formula=formula,
             doc=doc or formula.__doc__ or "",
             bounds=bounds,
             flag=flag,
             ticks=ticks,
             source=source,
-            column=column,
+            aggregation=aggregation,
+            unchanged=unchanged,
             shortest=shortest,
             longest=longest,
         )

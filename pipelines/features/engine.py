@@ -41,13 +41,15 @@ def compute(
     funding: pl.DataFrame | None = None,
     flow: pl.DataFrame | None = None,
     breadth: pl.DataFrame | None = None,
+    hours: pl.DataFrame | None = None,
     sessions: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Features of bars: [open_time, one float64 column per name], the same rows as the bars, raw units.
 
     bars : BARS rows of one symbol, sorted by open_time, no bar twice; a missing row is an unknown gap.
     names : features to compute, in this order; all of v5 when None.
-    funding, flow, breadth : FUNDING, FLOW of the cohorts and what breadth() makes, each needed by its group only.
+    funding, flow, breadth, hours : FUNDING, FLOW of the cohorts, what breadth() makes and 1 h BARS of the same symbol,
+        each needed by its group only.
     sessions : SESSIONS that hold every bar; None: the market never closes and a day begins at 00:00 UTC.
     A value is null before row lookback − 1 after the start or an unknown gap, and where its definition says so. The
     hours in which a market is closed are no unknown gap, but a lookback in minutes or by the clock ends there.
@@ -65,7 +67,7 @@ def compute(
     unbroken = _unbroken(bars, length)
     if bars.is_empty():
         return bars.select("open_time", *(pl.lit(None, pl.Float64).alias(one.name) for one in wanted))
-    tables = {"funding": funding, "flow": flow, "breadth": breadth, "sessions": sessions}
+    tables = {"funding": funding, "flow": flow, "breadth": breadth, "hours": hours, "sessions": sessions}
     inputs = Inputs(bars, length, known_runs(bars["open_time"], length, unbroken, sessions), unbroken, tables)
     return pl.DataFrame([bars.get_column("open_time"), *_columns(inputs, wanted, pl.thread_pool_size())])
 

@@ -11,7 +11,13 @@ from pipelines.features.compiled import each_row
 from pipelines.features.declaration import Minutes, feature
 
 
-@feature(unit="bp", lookback=Minutes(2), ticks=True)
+@feature(
+    unit="bp",
+    inputs=("trades", "book_seconds", "effective_spread_sum", "effective_spread_amount"),
+    aggregation="amount",
+    lookback=Minutes(2),
+    ticks=True,
+)
 def effective_spread(x: Block) -> Array:
     """Size-weighted mean over trades of 2e4·s·(p − m₋)/m₋; 0 without a trade.
 
@@ -30,7 +36,15 @@ def _mean_cost(total: float, amount: float, trades: float) -> float:
     return np.nan if amount == 0.0 else total / amount
 
 
-@feature(unit="1/min", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="1/min",
+    inputs=("trades",),
+    aggregation="minutes",
+    encoding="log1p",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def trade_intensity(x: Block) -> Array:
     """Trades per minute of the bar.
 
@@ -39,7 +53,9 @@ def trade_intensity(x: Block) -> Array:
     return x.trades / x.minutes
 
 
-@feature(unit="share", lookback=1, bounds=(0.0, 1.0), ticks=True)
+@feature(
+    unit="share", inputs=("bought", "sold"), aggregation="volume", lookback=1, bounds=(0.0, 1.0), ticks=True
+)
 def buy_volume_ratio(x: Block) -> Array:
     """Share of the volume that the aggressor bought; 0.5 when nothing traded.
 
@@ -53,7 +69,9 @@ def _share(bought: float, sold: float) -> float:
     return 0.5 if bought + sold == 0.0 else bought / (bought + sold)
 
 
-@feature(unit="share", lookback=1, bounds=(0.0, 1.0), ticks=True)
+@feature(
+    unit="share", inputs=("bought", "sold"), aggregation="volume", lookback=1, bounds=(0.0, 1.0), ticks=True
+)
 def sell_volume_ratio(x: Block) -> Array:
     """1 − buy_volume_ratio, redundant by construction.
 
@@ -62,7 +80,15 @@ def sell_volume_ratio(x: Block) -> Array:
     return 1.0 - x(buy_volume_ratio)
 
 
-@feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="base",
+    inputs=("trades", "size_mean"),
+    aggregation="moments",
+    encoding="scaled",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def trade_size_mean(x: Block) -> Array:
     """Mean amount of the bar's trades; 0 without one.
 
@@ -76,7 +102,15 @@ def _or_none(size: float, trades: float) -> float:
     return 0.0 if trades == 0.0 else size
 
 
-@feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="base",
+    inputs=("trades", "size_m2"),
+    aggregation="moments",
+    encoding="scaled",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def trade_size_std(x: Block) -> Array:
     """Standard deviation (ddof 1) of the amounts of the bar's trades; 0 below two.
 
@@ -91,7 +125,14 @@ def std_from_moments(squares: float, count: float) -> float:
     return 0.0 if count < 2.0 else np.sqrt(squares / (count - 1.0))
 
 
-@feature(unit="share", lookback=Minutes(61), bounds=(0.0, 1.0), ticks=True)
+@feature(
+    unit="share",
+    inputs=("trades", "large_trades"),
+    aggregation="trades",
+    lookback=Minutes(61),
+    bounds=(0.0, 1.0),
+    ticks=True,
+)
 def large_trade_ratio(x: Block) -> Array:
     """Share of trades larger than μ + 2σ of all trades of the 60 minutes before; 0 without a trade.
 
@@ -106,7 +147,13 @@ def _share_of(large: float, trades: float) -> float:
     return 0.0 if trades == 0.0 else large / trades
 
 
-@feature(unit="bp", lookback=Minutes(2), ticks=True)
+@feature(
+    unit="bp",
+    inputs=("trades", "bought", "sold", "book_seconds", "mid_start", "mid_end"),
+    aggregation="ends",
+    lookback=Minutes(2),
+    ticks=True,
+)
 def arrival_price_impact(x: Block) -> Array:
     """1e4·sign(bought − sold)·(m_end − m_start)/m_start, mids standing at open and close; 0 without a trade.
 

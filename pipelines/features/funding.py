@@ -12,6 +12,7 @@ import polars as pl
 from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.declaration import Minutes, feature
 from pipelines.features.joins import last_known
+from pipelines.features.sources import known_at
 from pipelines.market.timeframes import GRACE
 
 _PATIENCE = timedelta(hours=1)
@@ -27,7 +28,8 @@ def rate_known(inputs: Inputs, ago: timedelta) -> Array:
     usable = inputs.bars.get_column("open_time") + inputs.length + GRACE - ago
     hours = pl.col("period_hours")
     patience = pl.duration(microseconds=hours * 3_600_000_000) + _PATIENCE
-    known = last_known(usable, funding.select("time", "rate", "period_hours"), pl.col("time"), patience)
+    rates = funding.select("time", "rate", "period_hours")
+    known = last_known(usable, rates, known_at("funding", "1m"), patience)  # a stamp knows no timeframe
     return known.select(1e4 * pl.col("rate") / hours).to_series().to_numpy()
 
 
@@ -43,7 +45,7 @@ _whole_now = Whole(_now)
 _whole_change = Whole(_change)
 
 
-@feature(unit="bp/h", lookback=1, source="funding")
+@feature(unit="bp/h", inputs=("rate", "period_hours"), lookback=1, source="funding")
 def funding_rate(x: Block) -> Array:
     """Last recorded funding rate ÷ its period, in bp/h; null when older than its period + 1 h.
 
@@ -52,7 +54,7 @@ def funding_rate(x: Block) -> Array:
     return x(_whole_now)
 
 
-@feature(unit="bp/h", lookback=Minutes(60, last_only=True), source="funding")
+@feature(unit="bp/h", inputs=("rate", "period_hours"), lookback=Minutes(60, last_only=True), source="funding")
 def funding_momentum_1h(x: Block) -> Array:
     """funding_rate known now minus the one known an hour before.
 

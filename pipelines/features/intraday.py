@@ -18,6 +18,7 @@ def _momentum(minutes: int) -> Feature:
     @feature(
         name=f"momentum_{minutes}m",
         unit="ratio",
+        inputs=("close",),
         lookback=Minutes(minutes + 1),
         longest=minutes,
         bounds=(-1.0, float("inf")),
@@ -37,7 +38,13 @@ momentum_15m = _momentum(15)
 momentum_30m = _momentum(30)
 
 
-@feature(unit="quote", encoding="anchored", lookback=_HOUR, bounds=(0.0, float("inf")))
+@feature(
+    unit="quote",
+    inputs=("high", "low", "close", "volume", "vwap_distance"),
+    encoding="anchored",
+    lookback=_HOUR,
+    bounds=(0.0, float("inf")),
+)
 def vwap_60(x: Block) -> Array:
     """Σ (H + L + C)/3·V ÷ ΣV over 60 bars; C when nothing traded. On 1 m bars that of the trades where it is known.
 
@@ -69,7 +76,7 @@ def _until_close(inputs: Inputs) -> Array:
 _whole_since_open, _whole_until_close = Whole(_since_open), Whole(_until_close)
 
 
-@feature(unit="ratio", lookback=ByClock("open"), bounds=(-1.0, float("inf")))
+@feature(unit="ratio", inputs=("open", "close"), lookback=ByClock("open"), bounds=(-1.0, float("inf")))
 def intraday_return(x: Block) -> Array:
     """C/O_day − 1, O_day the open of the day's first bar: 00:00 UTC, or the session's; null when it is unknown.
 
@@ -78,7 +85,7 @@ def intraday_return(x: Block) -> Array:
     return x(_whole_since_open)
 
 
-@feature(unit="day", lookback=1, bounds=(0.0, 1.0))
+@feature(unit="day", inputs=(), lookback=1, bounds=(0.0, 1.0))
 def minutes_to_close(x: Block) -> Array:
     """Minutes from the bar's close to the session's ÷ 1440; to 24:00 UTC where the market never closes.
 

@@ -71,7 +71,7 @@ def _score(away: float, deviation: float, flat: float) -> float:
 _whole_volatility, _whole_high, _whole_score = Whole(hour_volatility), Whole(_high), Whole(_from_average)
 
 
-@feature(unit="ratio", lookback=2, bounds=(-1.0, float("inf")))
+@feature(unit="ratio", inputs=("close",), lookback=2, bounds=(-1.0, float("inf")))
 def mom_1(x: Block) -> Array:
     """r_t = C_t/C_{t−1} − 1.
 
@@ -80,7 +80,7 @@ def mom_1(x: Block) -> Array:
     return x(simple_return)
 
 
-@feature(unit="ratio", lookback=4, bounds=(-1.0, float("inf")))
+@feature(unit="ratio", inputs=("close",), lookback=4, bounds=(-1.0, float("inf")))
 def mom_3(x: Block) -> Array:
     """C_t/C_{t−3} − 1: three bars, not two.
 
@@ -91,7 +91,7 @@ def mom_3(x: Block) -> Array:
     return move
 
 
-@feature(unit="σ", lookback=_KNOWN, bounds=(-_FURTHEST, _FURTHEST))
+@feature(unit="σ", inputs=("close",), lookback=_KNOWN, bounds=(-_FURTHEST, _FURTHEST))
 def mr_ema20_z(x: Block) -> Array:
     """d_t/std_50(d), d = C − ema_20(C), clipped to ±5; 0 when d was the same for 50 bars.
 
@@ -100,7 +100,12 @@ def mr_ema20_z(x: Block) -> Array:
     return x(_whole_score)
 
 
-@feature(unit="ratio", lookback=ByTimeframe(lambda m: hour_bars(m) + 1), bounds=(0.0, float("inf")))
+@feature(
+    unit="ratio",
+    inputs=("close",),
+    lookback=ByTimeframe(lambda m: hour_bars(m) + 1),
+    bounds=(0.0, float("inf")),
+)
 def rv_1h(x: Block) -> Array:
     """√Σ r² over an hour of bars (60, 12, 4, 2 at 1, 5, 15, 30 m) and over 12 bars from 1 h on.
 
@@ -111,6 +116,7 @@ def rv_1h(x: Block) -> Array:
 
 @feature(
     unit="flag",
+    inputs=("close",),
     lookback=ByTimeframe(lambda m: hour_bars(m) + calm_bars(m) + 1),
     bounds=(0.0, 1.0),
     flag=True,
@@ -123,7 +129,7 @@ def regime_high_vol(x: Block) -> Array:
     return x(_whole_high)
 
 
-@feature(unit="ratio", lookback=1, bounds=(0.0, float("inf")))
+@feature(unit="ratio", inputs=("open", "high", "low", "close"), lookback=1, bounds=(0.0, float("inf")))
 def gk_volatility(x: Block) -> Array:
     """√max(0, ½·ln²(H/L) − (2·ln 2 − 1)·ln²(C/O)).
 
@@ -135,7 +141,7 @@ def gk_volatility(x: Block) -> Array:
     return volatility
 
 
-@feature(unit="ratio", lookback=2, bounds=(0.0, float("inf")))
+@feature(unit="ratio", inputs=("close",), lookback=2, bounds=(0.0, float("inf")))
 def jump_magnitude(x: Block) -> Array:
     """|r_t|, the size of the move.
 

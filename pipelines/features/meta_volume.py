@@ -27,7 +27,7 @@ def _log_turnover(inputs: Inputs) -> Array:
 _whole_turnover = Whole(_log_turnover)
 
 
-@feature(unit="ratio", lookback=50, bounds=(-1.0, 49.0))
+@feature(unit="ratio", inputs=("volume",), lookback=50, bounds=(-1.0, 49.0))
 def volume_intensity(x: Block) -> Array:
     """V/sma_50(V) − 1; 0 when the mean is 0. At most 49: the bar is part of the mean.
 
@@ -38,7 +38,7 @@ def volume_intensity(x: Block) -> Array:
     return np.clip(values, -1.0, 49.0, out=values)
 
 
-@feature(unit="ratio", lookback=2, bounds=(0.0, 1.0))
+@feature(unit="ratio", inputs=("high", "low", "close"), lookback=2, bounds=(0.0, 1.0))
 def price_efficiency(x: Block) -> Array:
     """|C − C₋₁|/true range; 0 when the range is 0.
 
@@ -47,7 +47,7 @@ def price_efficiency(x: Block) -> Array:
     return ratio(np.abs(x.close - lag(x.close, 1)), x(true_range), when_zero=0.0)
 
 
-@feature(unit="[-1,1]", lookback=_CORRELATED + 1, bounds=(-1.0, 1.0))
+@feature(unit="[-1,1]", inputs=("close", "volume"), lookback=_CORRELATED + 1, bounds=(-1.0, 1.0))
 def price_volume_corr(x: Block) -> Array:
     """Correlation of r and V over 36 bars; 0 when either was the same throughout.
 
@@ -84,7 +84,7 @@ def _correlation(
     return out
 
 
-@feature(unit="ratio", lookback=_NEAR, bounds=(-1.0, float("inf")))
+@feature(unit="ratio", inputs=("high", "low", "close", "volume"), lookback=_NEAR, bounds=(-1.0, float("inf")))
 def vwap_momentum(x: Block) -> Array:
     """C/w − 1, w = Σ (H + L + C)/3·V ÷ ΣV over 12 bars; 0 when nothing traded.
 
@@ -98,7 +98,7 @@ def vwap_momentum(x: Block) -> Array:
     return values
 
 
-@feature(unit="log", lookback=_DEPTH)
+@feature(unit="log", inputs=("high", "low", "close", "volume"), lookback=_DEPTH)
 def depth_proxy(x: Block) -> Array:
     """ln(1 + V·C/sma_288(V·C)) − ln(1 + 1e4·(H − L)/C); the first term is 0 when the mean is 0.
 

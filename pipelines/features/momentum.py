@@ -24,7 +24,7 @@ def _smooth(x: Block) -> Fading:
     return fading(x.close, 9, _BARS)
 
 
-@feature(unit="0-100", lookback=15, bounds=(0.0, 100.0))
+@feature(unit="0-100", inputs=("close",), lookback=15, bounds=(0.0, 100.0))
 def rsi_14(x: Block) -> Array:
     """100·U/(U + D), U and D the sums of up and down moves over 14 bars; 50 when the price stood still.
 
@@ -46,7 +46,7 @@ def _strength(up: float, down: float) -> float:
     return 50.0 if up + down == 0.0 else up / (up + down) * 100.0
 
 
-@feature(unit="quote", encoding="relative", lookback=_BARS)
+@feature(unit="quote", inputs=("close",), encoding="relative", lookback=_BARS)
 def macd(x: Block) -> Array:
     """ema_12(C) − ema_26(C), α = 2/(n + 1), unadjusted; the averages start 275 bars before.
 
@@ -55,7 +55,7 @@ def macd(x: Block) -> Array:
     return x(_slow).behind - x(_fast).behind
 
 
-@feature(unit="quote", encoding="relative", lookback=_BARS)
+@feature(unit="quote", inputs=("close",), encoding="relative", lookback=_BARS)
 def macd_signal(x: Block) -> Array:
     """The exponential average of macd: ema_9, from the same 276 bars.
 
@@ -65,7 +65,7 @@ def macd_signal(x: Block) -> Array:
     return again(x(_slow), smooth) - again(x(_fast), smooth)
 
 
-@feature(unit="quote", encoding="relative", lookback=_BARS)
+@feature(unit="quote", inputs=("close",), encoding="relative", lookback=_BARS)
 def macd_histogram(x: Block) -> Array:
     """The line minus its signal: macd − macd_signal, redundant by construction.
 

@@ -6,7 +6,9 @@ from pipelines.features.declaration import Minutes, feature
 from pipelines.features.rolling import ratio
 
 
-@feature(unit="[-1,1]", lookback=1, bounds=(-1.0, 1.0), ticks=True)
+@feature(
+    unit="[-1,1]", inputs=("bought", "sold"), aggregation="volume", lookback=1, bounds=(-1.0, 1.0), ticks=True
+)
 def volume_imbalance(x: Block) -> Array:
     """(bought − sold)/(bought + sold) by the aggressor; 0 when nothing traded.
 
@@ -15,7 +17,13 @@ def volume_imbalance(x: Block) -> Array:
     return ratio(x.bought - x.sold, x.bought + x.sold, when_zero=0.0)
 
 
-@feature(unit="ratio", lookback=Minutes(2), ticks=True)
+@feature(
+    unit="ratio",
+    inputs=("book_seconds", "flow_imbalance_sum", "level1_size_sum"),
+    aggregation="ratio of sums",
+    lookback=Minutes(2),
+    ticks=True,
+)
 def order_flow_imbalance(x: Block) -> Array:
     """Σ over the bar of level-1 size changes, + for bids added or asks taken, ÷ the time-weighted mean level-1 size.
 

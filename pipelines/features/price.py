@@ -4,7 +4,14 @@ from pipelines.features.block import Array, Block
 from pipelines.features.declaration import feature
 
 
-@feature(unit="quote", encoding="anchored", lookback=1, bounds=(0.0, float("inf")), column="open")
+@feature(
+    unit="quote",
+    inputs=("open",),
+    encoding="anchored",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    unchanged=True,
+)
 def open(x: Block) -> Array:  # noqa: A001  (the column's name in every table)
     """First price of the bar; the last close in a bar without a trade.
 
@@ -13,7 +20,14 @@ def open(x: Block) -> Array:  # noqa: A001  (the column's name in every table)
     return x.open
 
 
-@feature(unit="quote", encoding="anchored", lookback=1, bounds=(0.0, float("inf")), column="high")
+@feature(
+    unit="quote",
+    inputs=("high",),
+    encoding="anchored",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    unchanged=True,
+)
 def high(x: Block) -> Array:
     """Highest price of the bar.
 
@@ -22,7 +36,9 @@ def high(x: Block) -> Array:
     return x.high
 
 
-@feature(unit="quote", encoding="anchored", lookback=1, bounds=(0.0, float("inf")), column="low")
+@feature(
+    unit="quote", inputs=("low",), encoding="anchored", lookback=1, bounds=(0.0, float("inf")), unchanged=True
+)
 def low(x: Block) -> Array:
     """Lowest price of the bar.
 
@@ -31,7 +47,14 @@ def low(x: Block) -> Array:
     return x.low
 
 
-@feature(unit="quote", encoding="anchored", lookback=1, bounds=(0.0, float("inf")), column="close")
+@feature(
+    unit="quote",
+    inputs=("close",),
+    encoding="anchored",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    unchanged=True,
+)
 def close(x: Block) -> Array:
     """Last price of the bar; every anchored and relative column is measured against it.
 

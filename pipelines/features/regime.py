@@ -30,7 +30,7 @@ def _terciles(inputs: Inputs) -> Array:
 _whole_terciles = Whole(_terciles)
 
 
-@feature(unit="class", lookback=_LOOKBACK, bounds=(0.0, 2.0))
+@feature(unit="class", inputs=("close",), lookback=_LOOKBACK, bounds=(0.0, 2.0))
 def volatility_regime(x: Block) -> Array:
     """0, 1, 2: rv_1h up to the lower tercile, up to the upper one, above it, of every rv_1h of 30 whole UTC days.
 

@@ -59,7 +59,7 @@ def _weekend_table(minutes: int) -> Array:
     return (_day_table(minutes) >= 5).astype(np.float64)
 
 
-@feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
+@feature(unit="share", inputs=(), lookback=1, bounds=(0.0, 1.0), flag=True)
 def session_tokyo(x: Block) -> Array:
     """Share of the bar's time in [00:00, 09:00) UTC: 0 or 1 up to 1 h, constant (so disabled) at 1 d.
 
@@ -68,7 +68,7 @@ def session_tokyo(x: Block) -> Array:
     return _looked_up(_session_table(x.minutes, 0, 9), x(slot_of_week))
 
 
-@feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
+@feature(unit="share", inputs=(), lookback=1, bounds=(0.0, 1.0), flag=True)
 def session_london(x: Block) -> Array:
     """Share of the bar's time in [08:00, 17:00) UTC: 0 or 1 up to 1 h, constant (so disabled) at 1 d.
 
@@ -77,7 +77,7 @@ def session_london(x: Block) -> Array:
     return _looked_up(_session_table(x.minutes, 8, 17), x(slot_of_week))
 
 
-@feature(unit="share", lookback=1, bounds=(0.0, 1.0), flag=True)
+@feature(unit="share", inputs=(), lookback=1, bounds=(0.0, 1.0), flag=True)
 def session_new_york(x: Block) -> Array:
     """Share of the bar's time in [13:00, 22:00) UTC: 0 or 1 up to 1 h, constant (so disabled) at 1 d.
 
@@ -86,7 +86,7 @@ def session_new_york(x: Block) -> Array:
     return _looked_up(_session_table(x.minutes, 13, 22), x(slot_of_week))
 
 
-@feature(unit="day", lookback=1, bounds=(0.0, 6.0))
+@feature(unit="day", inputs=(), lookback=1, bounds=(0.0, 6.0))
 def day_of_week(x: Block) -> Array:
     """Day of the bar's open in UTC, Monday 0 to Sunday 6.
 
@@ -95,7 +95,7 @@ def day_of_week(x: Block) -> Array:
     return _looked_up(_day_table(x.minutes), x(slot_of_week))
 
 
-@feature(unit="flag", lookback=1, bounds=(0.0, 1.0), flag=True)
+@feature(unit="flag", inputs=(), lookback=1, bounds=(0.0, 1.0), flag=True)
 def is_weekend(x: Block) -> Array:
     """1 when the bar opens on a Saturday or Sunday, UTC.
 

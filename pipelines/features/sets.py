@@ -52,9 +52,16 @@ _INTRADAY = (
         "minutes_to_close",
     ),
 )
+_HOURS = (
+    *("hour_mom_1", "hour_mom_3", "hour_rv_1h", "hour_rsi_14"),
+    *("hour_close_sma_50_ratio", "hour_bb_position", "hour_spread_pct", "hour_volume_ratio"),
+)
 _SETS = {
     "v4": _V4,
     "v5": _V5,
+    "hours": _HOURS,
+    "v4_hours": (*_V4, *_HOURS),
+    "v5_hours": (*_V5, *_HOURS),
     "meta12": _META_BARS,
     "meta17": (*_META_BARS, *_META_FUNDING, *_META_COHORTS),
     "meta17_funding": _META_FUNDING,
@@ -112,10 +119,11 @@ def require_existing(features: Iterable[Feature], timeframe: str) -> None:
 
 
 def feature_set(name: str, timeframe: str | None = None) -> FeatureSet:
-    """A set by name (v4, v5, meta12, meta17, meta17_funding, meta17_cohorts, intraday12); UnknownName for any other.
+    """A set by name, such as v4, v5, meta17, intraday12 or hours; UnknownName with the nearest ones for any other.
 
     timeframe : leaves out the features that its bars do not have, and counts the lookback in them
-    Features of an optional source (funding, cohorts, breadth) are named too: whoever has no source leaves them out.
+    Features of an optional source (funding, cohorts, breadth, hours) are named too: whoever has no source leaves them
+    out.
     """
     if name not in _SETS:
         raise UnknownName(_unknown("feature set", name, list(_SETS)))
@@ -127,16 +135,29 @@ def feature_set(name: str, timeframe: str | None = None) -> FeatureSet:
 
 
 def best_set(features: pl.DataFrame) -> FeatureSet:
-    """v5 if its columns 34–53 are all known on at least half of the rows past the lookback, else v4.
+    """The widest set to train on: v5 if columns 34–53 are all known often enough, else v4; with `_hours` if those are.
 
-    features : a feature table of one symbol and timeframe, sorted by open_time.
+    features : a feature table of one symbol and timeframe, sorted by open_time. Often enough: on at least half of the
+        rows past the lookback.
     """
-    v4, v5 = feature_set("v4"), feature_set("v5")
-    if not set(v5.names) <= set(features.columns):
-        return v4
+    v4, v5, hours = feature_set("v4"), feature_set("v5"), feature_set("hours")
     past = features.slice(v5.lookback - 1)
-    complete = past.select(pl.all_horizontal(pl.col(v5.names[33:]).is_not_null()).mean()).item()
-    return v5 if complete is not None and complete >= 0.5 else v4
+    ticks, context = _often_known(past, v5.names[len(v4.names) :]), _often_known(past, hours.names)
+    return feature_set(("v5" if ticks else "v4") + ("_hours" if context else ""))
+
+
+def common_set(sets: Iterable[FeatureSet]) -> FeatureSet:
+    """The widest set to train on that all of these hold: v5 only when all have ticks, hours only when all have them."""
+    held = [set(one.names) for one in sets]
+    wide = (feature_set(name) for name in ("v5_hours", "v5", "v4_hours"))
+    return next((one for one in wide if all(set(one.names) <= names for names in held)), feature_set("v4"))
+
+
+def _often_known(rows: pl.DataFrame, names: Sequence[str]) -> bool:
+    if not set(names) <= set(rows.columns):
+        return False
+    complete = rows.select(pl.all_horizontal(pl.col(names).is_not_null()).mean()).item()
+    return complete is not None and complete >= 0.5
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> str:

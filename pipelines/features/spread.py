@@ -19,7 +19,7 @@ def _reach(high: float, low: float, before: float) -> float:
     return reach
 
 
-@feature(unit="quote", encoding="relative", lookback=1, bounds=(0.0, float("inf")))
+@feature(unit="quote", inputs=("high", "low"), encoding="relative", lookback=1, bounds=(0.0, float("inf")))
 def spread(x: Block) -> Array:
     """H − L, the bar's range.
 
@@ -28,7 +28,7 @@ def spread(x: Block) -> Array:
     return x.high - x.low
 
 
-@feature(unit="%", lookback=1, bounds=(0.0, float("inf")))
+@feature(unit="%", inputs=("high", "low", "close"), lookback=1, bounds=(0.0, float("inf")))
 def spread_pct(x: Block) -> Array:
     """The bar's range in percent of its close: 100·(H − L)/C.
 
@@ -42,7 +42,13 @@ def _percent(spread: float, close: float) -> float:
     return 100.0 * (spread / close)
 
 
-@feature(unit="quote", encoding="relative", lookback=15, bounds=(0.0, float("inf")))
+@feature(
+    unit="quote",
+    inputs=("high", "low", "close"),
+    encoding="relative",
+    lookback=15,
+    bounds=(0.0, float("inf")),
+)
 def atr(x: Block) -> Array:
     """Simple mean of the true range over 14 bars.
 
@@ -51,7 +57,7 @@ def atr(x: Block) -> Array:
     return window_mean(x(true_range), 14)
 
 
-@feature(unit="ratio", lookback=15, bounds=(0.0, 14.0))
+@feature(unit="ratio", inputs=("high", "low", "close"), lookback=15, bounds=(0.0, 14.0))
 def spread_atr_ratio(x: Block) -> Array:
     """(H − L)/atr; 1 when atr is 0. At most 14: the bar's range is part of the mean.
 

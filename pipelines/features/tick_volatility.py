@@ -14,7 +14,15 @@ def simple_return(x: Block) -> Array:
     return relative_change(x.close)
 
 
-@feature(unit="bp", encoding="log1p", lookback=1, bounds=(0.0, float("inf")), ticks=True)
+@feature(
+    unit="bp",
+    inputs=("close", "trades", "price_m2"),
+    aggregation="moments",
+    encoding="log1p",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    ticks=True,
+)
 def tick_volatility(x: Block) -> Array:
     """1e4·std of the bar's trade prices (ddof 1) ÷ C; 0 below two trades.
 
@@ -25,11 +33,13 @@ def tick_volatility(x: Block) -> Array:
 
 @feature(
     unit="bp",
+    inputs=("tick_volatility_5m",),
+    aggregation="last",
     encoding="log1p",
     lookback=Minutes(5, last_only=True),
     bounds=(0.0, float("inf")),
     ticks=True,
-    column="tick_volatility_5m",
+    unchanged=True,
 )
 def tick_volatility_5m(x: Block) -> Array:
     """tick_volatility over the trades of the last 5 minutes; a longer bar has its last minute's.
@@ -41,11 +51,13 @@ def tick_volatility_5m(x: Block) -> Array:
 
 @feature(
     unit="bp²",
+    inputs=("realized_variance",),
+    aggregation="sum",
     encoding="log1p",
     lookback=Minutes(2),
     bounds=(0.0, float("inf")),
     ticks=True,
-    column="realized_variance",
+    unchanged=True,
 )
 def realized_volatility(x: Block) -> Array:
     """1e8·Σ (log return between consecutive trades)²; a variance, so minutes add up to a longer bar.
@@ -56,7 +68,7 @@ def realized_volatility(x: Block) -> Array:
     return x.realized_variance
 
 
-@feature(unit="flag", lookback=62, bounds=(0.0, 1.0), flag=True)
+@feature(unit="flag", inputs=("close",), lookback=62, bounds=(0.0, 1.0), flag=True)
 def jump_indicator(x: Block) -> Array:
     """1 if |r_t| > 3·std of the 60 returns before r_t, of the timeframe itself (ddof 1).
 
@@ -78,7 +90,14 @@ def _beyond_three(returns: Array, total: Array, squares: Array) -> Array:
     return out
 
 
-@feature(unit="bp", lookback=Minutes(60, last_only=True), ticks=True, column="vwap_distance")
+@feature(
+    unit="bp",
+    inputs=("vwap_distance",),
+    aggregation="last",
+    lookback=Minutes(60, last_only=True),
+    ticks=True,
+    unchanged=True,
+)
 def vwap_distance(x: Block) -> Array:
     """1e4·(C − vwap)/vwap, vwap = Σ pq/Σ q of the last 60 minutes' trades; 0 when there are none.
 

@@ -8,7 +8,14 @@ from pipelines.features.declaration import feature
 from pipelines.features.rolling import window_mean, window_slope
 
 
-@feature(unit="base", encoding="scaled", lookback=1, bounds=(0.0, float("inf")), column="volume")
+@feature(
+    unit="base",
+    inputs=("volume",),
+    encoding="scaled",
+    lookback=1,
+    bounds=(0.0, float("inf")),
+    unchanged=True,
+)
 def volume(x: Block) -> Array:
     """Amount traded in the bar.
 
@@ -17,7 +24,7 @@ def volume(x: Block) -> Array:
     return x.volume
 
 
-@feature(unit="base", encoding="scaled", lookback=20, bounds=(0.0, float("inf")))
+@feature(unit="base", inputs=("volume",), encoding="scaled", lookback=20, bounds=(0.0, float("inf")))
 def volume_ma(x: Block) -> Array:
     """Mean volume of 20 bars.
 
@@ -26,7 +33,7 @@ def volume_ma(x: Block) -> Array:
     return window_mean(x.volume, 20)
 
 
-@feature(unit="ratio", encoding="log1p", lookback=20, bounds=(0.0, 20.0))
+@feature(unit="ratio", inputs=("volume",), encoding="log1p", lookback=20, bounds=(0.0, 20.0))
 def volume_ratio(x: Block) -> Array:
     """V/volume_ma; 1 when volume_ma is 0. At most 20: the bar is part of the mean.
 
@@ -40,7 +47,7 @@ def _against_mean(volume: float, mean: float) -> float:
     return 1.0 if mean == 0.0 else np.minimum(volume / mean, 20.0)
 
 
-@feature(unit="1/bar", lookback=20, bounds=(-2 / 7, 2 / 7))
+@feature(unit="1/bar", inputs=("volume",), lookback=20, bounds=(-2 / 7, 2 / 7))
 def volume_trend(x: Block) -> Array:
     """Least-squares slope of V over 20 bars ÷ volume_ma; 0 when volume_ma is 0.
 

@@ -33,4 +33,4 @@ def session(world: World, path: Path, progress: Progress | None = None) -> int:
     obeyed, _ = obey(world.registry, terms)
     config = config_of(terms, obeyed, world.settings)
     with Journal(path, config) as journal:
-        return trade(journal, config, terms, world.lake, obeyed, Clock(), progress or LogProgress())
+        return trade(journal, config, world.settings, world.lake, obeyed, Clock(), progress or LogProgress())

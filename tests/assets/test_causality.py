@@ -54,7 +54,7 @@ def test_a_feature_that_reads_one_bar_ahead_is_not_written(
     assert "reaches 1 bars (0:01:00) ahead" in said
 
 
-@feature(unit="ratio", lookback=2)
+@feature(unit="ratio", inputs=("close",), lookback=2)
 def tomorrow(x: Block) -> Array:
     """The change to the bar after. Source: nobody should."""
     return np.append(np.diff(x.close), 0.0)

@@ -21,7 +21,7 @@ from tests.pipelines.features.test_laws import makers
 KEYS = {"symbol": "BTC-USD", "timeframe": "1m"}
 NAMES = feature_set("v5").names
 SETS = ("v5", "meta12", "intraday12")
-STORED = wanted("1m", SETS, pl.DataFrame(schema=FUNDING))  # also those that remember thirty days
+STORED = wanted("1m", SETS, ())  # also those that remember thirty days
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS, RESTARTS = 100_000, 200  # 69 days: January, February and the first days of March
 
@@ -197,8 +197,7 @@ def test_another_calendar_is_another_input(world: World, bars: pl.DataFrame) -> 
     lake = world.lake
     lake.replace_months("bars", bars, KEYS)
     materialise(lake, world)
-    beside = {"funding": (pl.DataFrame(schema=FUNDING), "time"), "flow": (None, "open_time")}
-    told = stale(lake, KEYS, STORED, {**beside, "sessions": (None, "open")})
+    told = stale(lake, KEYS, STORED, {"sessions": (None, "open")})
     sessions = pl.DataFrame({"open": [START], "close": [START + timedelta(hours=8)]})
-    other = stale(lake, KEYS, STORED, {**beside, "sessions": (sessions, "open")})
+    other = stale(lake, KEYS, STORED, {"sessions": (sessions, "open")})
     assert (told.since.month, other.since) == (3, START)

@@ -117,7 +117,8 @@ def following(world: World, path: Path, clock: Clock) -> pl.DataFrame:
     obeyed, _ = obey(world.registry, terms)
     config = config_of(terms, obeyed, world.settings)
     with Journal(path, config) as journal:
-        trade(journal, config, terms, world.lake, obeyed, clock, LogProgress())
+        settings = world.settings.model_copy(update={"sessions": (terms,)})
+        trade(journal, config, settings, world.lake, obeyed, clock, LogProgress())
     return books(path)["decisions"]
 
 

@@ -12,6 +12,7 @@ from pipelines.features.causality.world import Compute, Table, World
 from pipelines.features.declaration import Feature
 from pipelines.features.engine import compute
 from pipelines.features.sets import features_named
+from pipelines.features.sources import BESIDE, READ, known_at
 from pipelines.market.timeframes import GRACE, length_of, minutes_of
 
 _LOOKS_ALONE = 50
@@ -25,7 +26,7 @@ def declared_leaks(
     timeframe: str,
     names: Sequence[str],
     *,
-    tables: Mapping[str, Table] | None = None,
+    tables: Mapping[str, pl.DataFrame] | None = None,
     modes: Sequence[Mode] = MODES,
     looks: int = 2_000,
     thorough: bool = False,
@@ -33,7 +34,8 @@ def declared_leaks(
 ) -> list[Leak]:
     """Leaks of declared features over these bars; those of other tables last.
 
-    tables : what features of other sources read, by the name of compute's argument, such as funding.
+    tables : what features of other sources read, by the name of compute's argument, such as funding; known when
+        sources.py says.
     looks : at most 50 for features of other tables and of memories over 2,048 bars: each is a call of its own.
     The other arguments and the errors are those of `leaks`.
     """
@@ -52,9 +54,16 @@ def declared_leaks(
         found += searched(world, [], modes, few, thorough=thorough)
     if others:
         usable = length_of(timeframe) + GRACE
-        world = World(_function(others, timeframe), bars, tables or {}, "open_time", usable, seed)
+        world = World(
+            _function(others, timeframe), bars, _known(tables or {}, timeframe), "open_time", usable, seed
+        )
         found += searched(world, [], modes, few, thorough=thorough)
     return found
+
+
+def _known(tables: Mapping[str, pl.DataFrame], timeframe: str) -> dict[str, Table]:
+    named = {READ[source].argument: source for source in BESIDE}
+    return {name: Table(frame, known_at(named[name], timeframe)) for name, frame in tables.items()}
 
 
 def _function(features: Sequence[Feature], timeframe: str) -> Compute:

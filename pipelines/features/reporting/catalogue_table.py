@@ -42,6 +42,9 @@ def catalogue_rows(features: Sequence[Feature], timeframes: Sequence[str] = SHOW
             "formula": formula_of(one),
             **{f"bars at {name}": lookback_of(one, name) for name in timeframes},
             "needs": needs_of(one),
+            "inputs": ", ".join(one.inputs) or "its open time",
+            "known": one.known,
+            "longer bars": one.aggregation,
             "source": source_of(one),
         }
         for one in features

@@ -86,8 +86,9 @@ def remembers_more(
 ) -> list[str]:
     """Features that, computed from a later row on, differ once they are known, or are not known in time.
 
-    The tolerance is FEATURES.md's. Tables begin later too: funding 3 h before (its period and two hours), the others
-    with the bars. A feature that never becomes known from any start is named as well: nothing was tested.
+    The tolerance is FEATURES.md's. Tables begin later too: funding 3 h before (its period and two hours), hours 52
+    before (51 to look back and the one that is open), the others with the bars. A feature that never becomes known from
+    any start is named as well: nothing was tested.
     """
     features = features_named(whole.columns[1:])
     names, tested, wrong = [one.name for one in features], set(), set()
@@ -109,7 +110,7 @@ def remembers_more(
 
 
 def _from(tables: Tables, first: object) -> dict[str, pl.DataFrame]:
-    earliest = {"funding": ("time", timedelta(hours=3))}
+    earliest = {"funding": ("time", timedelta(hours=3)), "hours": ("open_time", timedelta(hours=52))}
     found = {}
     for name, table in tables.items():
         column, before = earliest.get(name, ("open_time", timedelta(0)))

@@ -14,6 +14,7 @@ from pipelines.market.timeframes import length_of
 from pipelines.market.wallets import FLOW
 
 START = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday
+HOUR, HOURS_BEFORE = timedelta(hours=1), 60
 PRICES = (
     "open",
     "high",
@@ -134,7 +135,7 @@ def tables(bars: pl.DataFrame, timeframe: str, seed: int = 0) -> dict[str, pl.Da
     """What features of other sources read, by the name of compute's argument, over the whole span of the bars.
 
     Hourly funding from an hour before the first bar, stamped 989 ms late; FLOW of every five minutes, a fifth of them
-    without a fill; BREADTH of every bar.
+    without a fill; BREADTH of every bar; hours from 60 before the first bar on, more than any feature looks back.
     """
     rng = np.random.default_rng([seed, 7])
     first, end = bars["open_time"][0], bars["open_time"][-1] + length_of(timeframe)
@@ -152,6 +153,7 @@ def tables(bars: pl.DataFrame, timeframe: str, seed: int = 0) -> dict[str, pl.Da
         "breadth": pl.DataFrame(
             {"open_time": bars["open_time"], "breadth": rng.random(bars.height)}, BREADTH
         ),
+        "hours": globals()["bars"](hours + HOURS_BEFORE, "1h", seed, start=whole - HOURS_BEFORE * HOUR),
     }
 
 
@@ -168,4 +170,5 @@ def scaled(bars: pl.DataFrame, price: float, volume: float) -> pl.DataFrame:
 def scaled_tables(tables: dict[str, pl.DataFrame], price: float, volume: float) -> dict[str, pl.DataFrame]:
     """The tables beside it: flows and the usual volume are amounts of money, rates and shares have no unit."""
     money = pl.col("flow_top", "flow_bottom", "adv") * (price * volume)
-    return {**tables, "flow": tables["flow"].with_columns(money)}
+    hours = scaled(tables["hours"], price, volume)
+    return {**tables, "flow": tables["flow"].with_columns(money), "hours": hours}

@@ -13,7 +13,7 @@ from pipelines.features import catalogue
 from pipelines.features.causality import MODES, Mode, Table, declared_leaks, leaks
 from pipelines.features.causality.modes import perturbed
 from pipelines.market.schemas import BARS, FUNDING
-from pipelines.market.timeframes import GRACE, length_of, minutes_of
+from pipelines.market.timeframes import length_of, minutes_of
 from tests.pipelines.features import makers
 
 CLOSE, TIME = pl.col("close"), pl.col("open_time")
@@ -48,8 +48,8 @@ def test_no_declared_feature_leaks_in_longer_bars(timeframe: str) -> None:
 
 
 def test_no_feature_of_another_table_leaks() -> None:
-    """Funding is known at its stamp, breadth and the flow of cohorts when their bar is usable."""
-    bars, five = makers.bars(1_200, "5m", seed=3), timedelta(minutes=5)
+    """Funding is known at its stamp, breadth and the flow of cohorts when their bar is usable, hours at their close."""
+    bars = makers.bars(1_200, "5m", seed=3)
     rng = np.random.default_rng(3)
     stamps = [makers.START + timedelta(hours=hour, milliseconds=989) for hour in range(101)]
     rates = pl.DataFrame({"time": stamps, "rate": rng.normal(0.0, 1e-4, 101), "period_hours": 1.0}, FUNDING)
@@ -57,10 +57,10 @@ def test_no_feature_of_another_table_leaks() -> None:
         "open_time", flow_top=CLOSE.diff().fill_null(0.0), flow_bottom=CLOSE, adv=pl.lit(200.0)
     )
     share = bars.select("open_time", breadth=pl.Series(rng.random(1_200)))
-    closed = TIME + five + GRACE
-    tables = {"funding": Table(rates, "time"), "flow": Table(flow, closed), "breadth": Table(share, closed)}
+    hours = makers.tables(bars, "5m", 3)["hours"]
+    tables = {"funding": rates, "flow": flow, "breadth": share, "hours": hours}
     names = [one.name for one in catalogue() if one.source != "bars"]
-    assert len(names) >= 6
+    assert len(names) >= 14
     assert declared_leaks(bars, "5m", names, tables=tables) == []
 
 

@@ -14,13 +14,11 @@ from pipelines.errors import BadData
 from pipelines.features import catalogue, compute
 from pipelines.features.continued import continued, memory, reach
 from pipelines.features.declaration import Feature
+from pipelines.features.sources import SOURCES
 from pipelines.market.timeframes import length_of, minutes_of
 from tests.pipelines.features.test_laws import makers
 
 RESTARTS = 200
-
-
-SOURCES = ("bars", "funding", "cohorts", "breadth")
 
 
 def of_bars(timeframe: str, sources: tuple[str, ...] = ("bars",)) -> list[Feature]:

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from pipelines.features import Feature, catalogue, compute
+from pipelines.features.sources import SOURCES
 from tests.pipelines.features import laws, makers
 
 EVERY = [feature.name for feature in laws.existing("1m")]
-SOURCES = ("bars", "funding", "cohorts", "breadth")
 ROWS, GAPS = 700, (200, 203, 640)
 TIMEFRAMES = ["1m", "5m", "15m", "1h"]
 CUTS = sorted(

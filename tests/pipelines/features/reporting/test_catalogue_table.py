@@ -51,6 +51,21 @@ def test_what_a_feature_needs_is_said() -> None:
     ]
 
 
+def test_inputs_are_told_with_when_they_are_known_and_how_longer_bars_are_made() -> None:
+    told = {row["feature"].strip("`"): row for row in catalogue_rows(catalogue())}
+    shown = [
+        tuple(told[name][column] for column in ("inputs", "known", "longer bars"))
+        for name in ("spread_pct", "large_trade_ratio", "funding_rate", "hour_rsi_14", "is_weekend")
+    ]
+    assert shown == [
+        ("high, low, close", "at its close + 3 s", "own bars"),
+        ("trades, large_trades", "at its close + 3 s", "trades"),
+        ("rate, period_hours", "at its recorded stamp", "own bars"),
+        ("close", "at the hour's close + 3 s", "own bars"),
+        ("its open time", "at its close + 3 s", "own bars"),
+    ]
+
+
 def test_the_lookback_is_in_bars_of_the_timeframe_and_a_dash_where_there_is_none() -> None:
     by_name = {one.name: one for one in catalogue()}
     assert lookback_of(by_name["spread_volatility"], "1m") == "11"  # minutes, whatever the timeframe
