@@ -28,6 +28,12 @@ def when_inputs_are_judged(*required: str) -> dg.AutomationCondition:
     return when_inputs_change(*required) & ~soon
 
 
+def when_an_input_was_judged() -> dg.AutomationCondition:
+    """When something it reads has changed and was judged, whatever the verdict: bad inputs are left out by name."""
+    soon = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+    return dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing()) & ~soon
+
+
 def when_an_input_is_replaced() -> dg.AutomationCondition:
     """Make again what was made once, of whatever day, when anything it read has been read again.
 

@@ -41,6 +41,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         deps=[
             dg.AssetDep("bars", partition_mapping=p.read_by_features()),
             dg.AssetDep("data_quality", partition_mapping=p.read_by_features()),
+            dg.AssetDep("breadth", partition_mapping=p.timeframes_to_bars()),
             dg.AssetDep("funding", partition_mapping=p.symbols_to_bars()),
             dg.AssetDep("wallet_fills", partition_mapping=p.symbols_to_bars()),
             dg.AssetDep("candles", partition_mapping=p.five_minutes_to_longer()),

@@ -23,6 +23,7 @@ class Partitions:
 
     market_days: dg.MultiPartitionsDefinition  # date x market
     symbols: dg.StaticPartitionsDefinition
+    timeframes: dg.StaticPartitionsDefinition
     bars: dg.MultiPartitionsDefinition  # symbol x timeframe
     sequences: dg.MultiPartitionsDefinition  # symbol x window
     windows: dg.StaticPartitionsDefinition
@@ -44,6 +45,7 @@ class Partitions:
         return cls(
             market_days=dg.MultiPartitionsDefinition({"date": days, "market": markets}),
             symbols=symbols,
+            timeframes=timeframes,
             bars=dg.MultiPartitionsDefinition({"symbol": symbols, "timeframe": timeframes}),
             sequences=dg.MultiPartitionsDefinition({"symbol": symbols, "window": windows}),
             windows=windows,
@@ -51,6 +53,10 @@ class Partitions:
             markets_of={s.symbol: (s.primary,) for s in universe.symbols},
             hourly_context=universe.hourly_context,
         )
+
+    def timeframes_to_bars(self) -> dg.MultiToSingleDimensionPartitionMapping:
+        """What exists once a timeframe feeds all its symbols, and all its symbols feed it."""
+        return dg.MultiToSingleDimensionPartitionMapping("timeframe")
 
     def market_days_to_bars(self) -> dg.MultiPartitionMapping:
         """All days of a symbol's markets feed each of its timeframes."""

@@ -43,6 +43,17 @@ def stages() -> list[UnresolvedAssetJobDefinition]:
             description="The one bar table of a symbol and timeframe, what it is worth, and its features.",
         ),
         dg.define_asset_job(
+            "build_bars",
+            selection=dg.AssetSelection.assets("bars", "data_quality"),
+            description="Bars and what they are worth: of every symbol, before features that read the whole market.",
+        ),
+        dg.define_asset_job(
+            "build_breadth", selection="breadth", description="How much of the market rose, of a timeframe."
+        ),
+        dg.define_asset_job(
+            "build_features", selection="features", description="The features of bars that were judged."
+        ),
+        dg.define_asset_job(
             "build_feature_report",
             selection="feature_report",
             description="Nulls, drift, correlation and importance of the features of a symbol and timeframe.",

@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 
+from assets.feature_months import sources_of
 from pipelines.errors import MissingData
 from pipelines.market.symbols import Market
 from pipelines.market.timeframes import length_of
@@ -116,8 +117,18 @@ def bar_partitions(settings: Settings, source: Source) -> list[str]:
 
 
 def bar_launches(settings: Settings, source: Source) -> list[Launch]:
-    """Bars and features of those partitions."""
-    return [Launch("build_bars_and_features", p) for p in bar_partitions(settings, source)]
+    """Bars of those partitions."""
+    return [Launch("build_bars", p) for p in bar_partitions(settings, source)]
+
+
+def breadth_launches(settings: Settings, with_bars: Sequence[str]) -> list[Launch]:
+    """The breadth of every timeframe that has bars, where the settings ask for it."""
+    there = {partition.rpartition("|")[2] for partition in with_bars}
+    sets = settings.universe.feature_sets
+    asked = [
+        one for one in settings.universe.timeframes if one in there and "breadth" in sources_of(one, sets)
+    ]
+    return [Launch("build_breadth", one) for one in asked]
 
 
 def sequence_launches(settings: Settings, with_features: set[str]) -> list[Launch]:

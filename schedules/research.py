@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets import (
     bars,
+    breadth,
     candles,
     data_quality,
     feature_report,
@@ -50,6 +51,7 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
             *wallet_fills.build(p),
             *bars.build(p),
             *data_quality.build(p),
+            *breadth.build(p),
             *features.build(p),
             *feature_report.build(p),
             *sequences.build(p),

@@ -123,7 +123,9 @@ def travel(road: Road) -> list[str]:
     road.ingest("candles", launches.candle_launches(settings, source))
     road.ingest("funding", launches.funding_launches(settings, source))
     road.ingest("wallet fills", launches.fill_launches(settings, source))
-    built = road.stage("bars, quality and features", launches.bar_launches(settings, source))
+    bars = [one.partition for one in road.stage("bars and quality", launches.bar_launches(settings, source))]
+    road.stage("market breadth", launches.breadth_launches(settings, bars))
+    built = road.stage("features", [Launch("build_features", one) for one in bars])
     with_features = {launch.partition for launch in built}
     road.stage("feature reports", [Launch("build_feature_report", one.partition) for one in built])
     road.stage("sequences", launches.sequence_launches(settings, with_features))

@@ -1,11 +1,12 @@
 """A cheap candidate on 3,000 hours whose volume tells the drift to come, its tables, and a pointer to it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
 from assets.promotion import pointer_to
+from pipelines.market.timeframes import length_of
 from pipelines.models.candidate import Candidate
 from pipelines.promotion.pointer import Pointer
 from tests.assets.world import World
@@ -24,7 +25,12 @@ class Zoo:
     @property
     def slot(self) -> str:
         """Where it is promoted."""
-        return f"boosted_trees/{self.symbol}/1h"
+        return f"boosted_trees/{self.symbol}/{self.timeframe}"
+
+    @property
+    def timeframe(self) -> str:
+        """Of its bars."""
+        return self.candidate.bundle.manifest.timeframe
 
     @property
     def sha256(self) -> str:
@@ -47,7 +53,7 @@ class Zoo:
         bars_ahead = (
             self.candidate.bundle.manifest.horizon + 1
         )  # training ends where the last label was known
-        judged_until = self.trained_until - timedelta(hours=bars_ahead)
+        judged_until = self.trained_until - bars_ahead * length_of(self.timeframe)
         record = {
             "candidate": {"mlflow_run_id": "run"},
             "scorecard": {"end": (judged_until if judged is None else judged).isoformat()},
@@ -59,4 +65,4 @@ class Zoo:
     def record_bars(self, world: World, until: datetime | None = None) -> None:
         """Put the bars before `until` into the lake."""
         frame = self.bars if until is None else self.bars.filter(pl.col("open_time") < until)
-        world.lake.replace_months("bars", frame, {"symbol": self.symbol, "timeframe": "1h"})
+        world.lake.replace_months("bars", frame, {"symbol": self.symbol, "timeframe": self.timeframe})

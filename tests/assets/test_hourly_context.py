@@ -1,0 +1,183 @@
+"""Hourly context from end to end: stored beside quarters of an hour, trained on, and the same in the paper session.
+
+An hour that is not over moves no row, however it ends; and where hours are missing nothing is traded on a guess.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.obedience import Obeyed
+from assets.paper import config_of
+from assets.paper_feed import forecasts_of, read_beside
+from assets.pinned import pinned
+from pipelines.errors import BadSettings
+from pipelines.features import best_set, compute, feature_set
+from pipelines.market.timeframes import GRACE
+from pipelines.models.forecaster import load
+from pipelines.models.trees import TreesConfig, fit_boosted_trees
+from pipelines.promotion.bundle import Bundle
+from pipelines.sequences.volatility import with_sigma
+from pipelines.settings import parse
+from tests.assets.test_cohort_features import hourly, told
+from tests.assets.world import REST, SYNTHETIC, World, metadata, toml, why
+from tests.assets.zoo import Zoo
+from tests.pipelines.market.wallets.makers import candles
+
+SYMBOL, DAYS = "BTC-USD", 40
+HOURS = feature_set("hours").names
+QUARTER, HOUR = timedelta(minutes=15), timedelta(hours=1)
+QUARTERS = {"symbol": SYMBOL, "timeframe": "15m"}
+HOURLY = {"symbol": SYMBOL, "timeframe": "1h"}
+UNIVERSE = """
+[universe]
+start = 2026-01-01
+end = 2026-02-10
+timeframes = ["15m", "1h"]
+windows = ["seq500h"]
+feature_sets = ["v5", "hours"]
+"""
+SETTINGS = toml((SYMBOL,), SYNTHETIC, UNIVERSE, REST.replace('timeframe = "1h"', 'timeframe = "15m"'))
+
+
+def quarters(five: pl.DataFrame) -> pl.DataFrame:
+    first, last = pl.col("open").first(), pl.col("close").last()
+    highest, lowest, volume = pl.col("high").max(), pl.col("low").min(), pl.col("volume").sum()
+    return five.group_by_dynamic("open_time", every="15m").agg(first, highest, lowest, last, volume)
+
+
+def record(world: World, five: pl.DataFrame) -> None:
+    world.lake.replace_months("candles", told(quarters(five)), QUARTERS)
+    world.lake.replace_months("candles", told(hourly(five)), HOURLY)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = World(tmp_path_factory.mktemp("hours"), instance, SETTINGS)
+        record(made, candles(DAYS))
+        yield made
+
+
+def built(world: World, timeframe: str = "15m") -> dg.ExecuteInProcessResult:
+    return world.run("build_bars_and_features", f"{SYMBOL}|{timeframe}")
+
+
+@pytest.fixture(scope="module")
+def stored(world: World) -> pl.DataFrame:
+    """Features of quarters, made after the hours."""
+    assert built(world, "1h").success
+    result = built(world)
+    assert result.success, why(result)
+    assert metadata(result, "features")["set"] == "v4_hours"
+    assert metadata(result, "features")["absent"].keys() == {"funding", "cohorts"}
+    return world.lake.read("features", QUARTERS)
+
+
+def test_a_quarter_has_the_features_of_the_hour_that_had_closed(world: World, stored: pl.DataFrame) -> None:
+    """The hour is looked up by its number, row by row; nothing is known before fifty hours are."""
+    names = [name.removeprefix("hour_") for name in HOURS]
+    of_hours = compute(world.lake.read("bars", HOURLY), "1h", names)
+    by_open = {row[0]: row[1:] for row in of_hours.iter_rows()}
+    for row in stored.select("open_time", *HOURS).sample(400, seed=1).iter_rows():
+        newest = (row[0] + QUARTER).replace(minute=0) - HOUR
+        assert row[1:] == by_open.get(newest, (None,) * len(HOURS)), row[0]
+    first = stored.filter(pl.col("hour_close_sma_50_ratio").is_not_null())["open_time"][0]
+    assert first == datetime(2026, 1, 3, 1, 45, tzinfo=UTC)
+    assert stored.filter(pl.col("open_time") >= first).select(HOURS).null_count().sum_horizontal()[0] == 0
+
+
+@pytest.mark.parametrize("minutes", [0, 15, 44, 59])
+def test_an_hour_that_is_not_over_moves_nothing_however_it_ends(
+    world: World, stored: pl.DataFrame, minutes: int
+) -> None:
+    """From some moment within an hour on, every hour that is not closed yet is another one."""
+    now = datetime(2026, 1, 25, 12, minutes, tzinfo=UTC)
+    hours = hourly(candles(DAYS))
+    open_still = pl.col("open_time") + HOUR > now
+    prices = [
+        pl.when(open_still).then(pl.col(name) * 1.07).otherwise(name)
+        for name in ("open", "high", "low", "close")
+    ]
+    world.lake.replace_months("candles", told(hours.with_columns(prices)), HOURLY)
+    assert built(world, "1h").success
+    result = built(world)
+    assert result.success, why(result)
+    other = world.lake.read("features", QUARTERS)
+    past = pl.col("open_time") + QUARTER + GRACE < now.replace(minute=0) + HOUR
+    assert other.filter(past).equals(stored.filter(past))
+    assert not other.filter(~past)["hour_mom_1"].equals(stored.filter(~past)["hour_mom_1"])
+
+
+def test_training_reads_hours_and_the_paper_session_sees_the_very_same(
+    world: World, stored: pl.DataFrame
+) -> None:
+    record(world, candles(DAYS))
+    assert built(world, "1h").success
+    assert built(world).success
+    zoo = trained(world)
+    assert zoo.candidate.bundle.manifest.features == feature_set("v4_hours").names
+    obeyed = promoted(world, zoo)
+    config = config_of(world.settings.session("main"), {SYMBOL: obeyed}, world.settings)
+    later = zoo.bars.filter(pl.col("open_time") >= zoo.trained_until - timedelta(days=9))
+    read = read_beside(world.lake, world.settings, obeyed, SYMBOL, later)
+    live = forecasts_of(obeyed, SYMBOL, later, config, zoo.trained_until, read)
+    card = zoo.candidate.bundle.manifest
+    batch = obeyed.forecaster.forecast({SYMBOL: with_sigma(stored, zoo.bars, "15m", card.horizon)})
+    assert live.height > 500
+    assert live.equals(batch.filter(pl.col("open_time") >= zoo.trained_until))
+    without = read | {"hours": read["hours"].clear()}
+    assert forecasts_of(obeyed, SYMBOL, later, config, zoo.trained_until, without).is_empty()
+    result = world.run("trade_on_paper", "main")
+    assert result.success, why(result)
+    assert metadata(result, "paper_session")["decisions"] == live.height
+
+
+def test_without_hours_the_context_is_absent_and_says_why(world: World) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        alone = World(world.root / "alone", instance, SETTINGS)
+        alone.lake.replace_months("candles", told(quarters(candles(5))), QUARTERS)
+        result = built(alone)
+        assert result.success, why(result)
+        assert metadata(result, "features")["absent"]["hours"] == f"no bars of {SYMBOL} 1h are stored"
+        assert not set(HOURS) & set(alone.lake.read("features", QUARTERS).columns)
+
+
+def test_hours_that_were_not_judged_are_not_read(world: World) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        other = World(world.root / "unjudged", instance, SETTINGS)
+        record(other, candles(5))
+        assert built(other, "1h").success
+        other.lake.replace_months("bars", other.lake.read("bars", HOURLY).head(100), HOURLY)
+        assert f"bars of {SYMBOL}|1h were not judged" in why(built(other))
+
+
+def test_hourly_context_needs_hours_among_the_timeframes() -> None:
+    with pytest.raises(BadSettings, match="names hourly context, made of 1h bars"):
+        parse(SETTINGS.replace('"15m", "1h"]', '"15m"]').replace('"seq500h"', ""), {}, "test")
+
+
+def trained(world: World) -> Zoo:
+    """The last eight days are left to the session."""
+    tables = pinned(world.lake, QUARTERS)
+    candidate = fit_boosted_trees(
+        tables.features,
+        tables.bars,
+        symbol=SYMBOL,
+        timeframe="15m",
+        feature_set=best_set(tables.features),
+        until=tables.bars["open_time"][-1] - timedelta(days=8),
+        data_fingerprint=tables.sha256,
+        code_fingerprint="code",
+        config=TreesConfig(rounds=10, n_folds=2),
+    )
+    return Zoo(SYMBOL, candidate, tables.bars)
+
+
+def promoted(world: World, zoo: Zoo) -> Obeyed:
+    pointer = zoo.promote(world)
+    found = load(Bundle.from_files(world.registry.load(pointer.sha256), pointer.sha256))
+    return Obeyed(zoo.slot, pointer, found)

@@ -1,0 +1,128 @@
+"""Market breadth from end to end: made of the judged bars of every symbol, by month, and read by their features."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.breadth import Market, breadth_now, made_from, market_of, stale_months
+from assets.increments import start_of
+from pipelines.errors import MissingData
+from pipelines.features.breadth import breadth as whole
+from resources.lake import Lake
+from tests.assets.world import World, metadata, toml, why
+from tests.pipelines.features import makers
+
+SYMBOLS = ("BTC-USD", "ETH-USD")
+HOUR, ROWS = "1h", 1_900  # January, February and some days of March
+MANY = ("A-USD", "B-USD", "C-USD")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two symbols whose hours are stored and judged; the module's tests run in their order."""
+    made = World(tmp_path_factory.mktemp("breadth"), dg.DagsterInstance.ephemeral(), toml(SYMBOLS))
+    for symbol in SYMBOLS:
+        made.ingest(symbol)
+        run = made.run("build_bars", f"{symbol}|{HOUR}")
+        assert run.success, why(run)
+    return made
+
+
+def test_features_say_that_breadth_is_absent_and_have_it_once_it_is_made(world: World) -> None:
+    before = world.run("build_features", f"BTC-USD|{HOUR}")
+    assert metadata(before, "features")["absent"]["breadth"] == "no breadth of 1h are stored"
+    assert (
+        "market_breadth" not in world.lake.read("features", {"symbol": "BTC-USD", "timeframe": HOUR}).columns
+    )
+    run = world.run("build_breadth", HOUR)
+    assert run.success, why(run)
+    assert (metadata(run, "breadth")["symbols"], metadata(run, "breadth")["left_out"]) == (2, {})
+    after = world.run("build_features", f"BTC-USD|{HOUR}")
+    assert after.success, why(after)
+    features = world.lake.read("features", {"symbol": "BTC-USD", "timeframe": HOUR})
+    rose = {}
+    for symbol in SYMBOLS:
+        bars = world.lake.read("bars", {"symbol": symbol, "timeframe": HOUR})
+        rose[symbol] = dict(zip(bars["open_time"], bars["close"], strict=True))
+    for at, share in features.select("open_time", "market_breadth").iter_rows():
+        previous = at - timedelta(hours=1)
+        known = [of[at] > of[previous] for of in rose.values() if at in of and previous in of]
+        assert share == (sum(known) / len(known) if known else None), at
+    assert set(features["market_breadth"].drop_nulls()) == {0.0, 0.5, 1.0}
+
+
+def test_a_symbol_that_was_not_judged_is_left_out_by_name(world: World) -> None:
+    keys = {"symbol": "ETH-USD", "timeframe": HOUR}
+    world.lake.replace_months("bars", world.lake.read("bars", keys).head(40), keys)
+    run = world.run("build_breadth", HOUR)
+    assert run.success, why(run)
+    said = metadata(run, "breadth")
+    assert said["symbols"] == 1
+    assert list(said["left_out"]) == ["ETH-USD"]
+    assert "were not judged" in said["left_out"]["ETH-USD"]
+    assert set(world.lake.read("breadth", {"timeframe": HOUR})["breadth"]) == {0.0, 1.0}
+
+
+def test_without_any_judged_bar_nothing_is_made(world: World) -> None:
+    run = world.run("build_breadth", "1m")
+    assert "breadth of 1m needs the judged bars of a symbol, found none: no bars of BTC-USD 1m" in why(run)
+    assert not world.lake.exists("breadth", {"timeframe": "1m"})
+
+
+# --- month by month
+
+
+def market(lake: Lake) -> Market:
+    version = lake.version("bars")
+    months = {s: lake.months("bars", {"symbol": s, "timeframe": HOUR}, version) for s in MANY}
+    return Market(HOUR, version, {symbol: of for symbol, of in months.items() if of}, {})
+
+
+def made(lake: Lake) -> list[str]:
+    """What the asset does: the months that were made."""
+    found = market(lake)
+    stale = stale_months(lake, found)
+    frame = breadth_now(lake, found, stale)
+    lake.replace_months("breadth", frame, {"timeframe": HOUR}, since=start_of(stale[0]))
+    lake.replace("breadth_made_from", made_from(found), {"timeframe": HOUR})
+    return stale
+
+
+def test_only_months_whose_bars_changed_are_made_again_and_equal_a_cold_build(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    bars = {symbol: makers.bars(ROWS, HOUR, seed=k, gaps=(300 + k,)) for k, symbol in enumerate(MANY)}
+
+    def record(symbol: str) -> None:
+        lake.replace_months("bars", bars[symbol], {"symbol": symbol, "timeframe": HOUR})
+
+    def cold() -> bool:
+        return lake.read("breadth", {"timeframe": HOUR}).equals(whole(bars, HOUR))
+
+    for symbol in MANY:
+        record(symbol)
+    assert made(lake) == ["2024-01", "2024-02", "2024-03"]
+    assert cold()
+    assert made(lake) == ["2024-03"]  # nothing changed: the newest month, which is not written
+    last_of_january = pl.col("open_time") == datetime(2024, 1, 31, 23, tzinfo=UTC)
+    dearer = pl.when(last_of_january).then(pl.col("high") * 2).otherwise("close")
+    bars["B-USD"] = bars["B-USD"].with_columns(close=dearer)
+    record("B-USD")
+    assert made(lake)[0] == "2024-01"  # and the first hour of February rises from it
+    assert cold()
+    bars["C-USD"] = bars["C-USD"].filter(pl.col("open_time") < datetime(2024, 3, 3, tzinfo=UTC))
+    record("C-USD")
+    assert made(lake) == ["2024-03"]
+    assert cold()
+    bars = {symbol: of.filter(pl.col("open_time").dt.month() < 3) for symbol, of in bars.items()}
+    for symbol in MANY:
+        record(symbol)
+    assert made(lake) == ["2024-02"]  # the newest there is; what is left of March goes with it
+    assert cold()
+
+
+def test_a_market_without_a_bar_is_refused(tmp_path: Path, world: World) -> None:
+    with pytest.raises(MissingData, match="breadth of 12h needs the judged bars of a symbol"):
+        market_of(Lake(tmp_path), world.settings, "12h")
