@@ -174,29 +174,6 @@ def test_few_bars_are_no_error(rows: int) -> None:
     assert len(found) == (rows > 1)
 
 
-# --- definition faults are no leaks: golden values catch them
-
-
-@pytest.mark.parametrize(
-    ("fault", "golden"),
-    [
-        (CLOSE / CLOSE.shift(2) - 1.0, "test_hand_checked.py::test_10_mom_3_is_three_bars"),
-        (
-            (CLOSE.pct_change() ** 2).rolling_sum(11).sqrt(),
-            "test_goldens_meta.py::test_rv_1h_has_as_many_terms_as_an_hour_has_bars",
-        ),
-        (
-            2.0 * pl.col("mid_end") - pl.col("microprice"),  # sizes swapped: mirrored in the mid
-            "../market/test_minute_bars.py::test_micro_price_leans_to_the_side_with_the_smaller_size",
-        ),
-    ],
-)
-def test_a_wrong_definition_is_no_leak_and_has_its_golden_value(fault: pl.Expr, golden: str) -> None:
-    assert leaks(column(fault), makers.bars(300)) == []
-    file, _, test = golden.partition("::")
-    assert f"def {test}(" in (Path(__file__).parent / file).read_text()
-
-
 # --- what is done to the future
 
 

@@ -62,12 +62,12 @@ def test_1_atr() -> None:
 
 
 def test_2_rsi_14() -> None:
-    """Twelve moves up by 3, then down by 2 and by 4: U = 36, D = 6.
+    """Twelve moves up by 3, then down by 2 and by 5: U = 36, D = 7.
 
-    100·36/(36 + 6) = 3600/42 = 85.7142857.
+    100·36/(36 + 7) = 3600/43 = 83.7209302. The share of rising bars would be 12/14 = 85.7142857.
     """
-    moves = [3.0] * 12 + [-2.0, -4.0]
-    assert last(closes(np.cumsum([100.0, *moves])), "rsi_14") == about(85.7142857)
+    moves = [3.0] * 12 + [-2.0, -5.0]
+    assert last(closes(np.cumsum([100.0, *moves])), "rsi_14") == about(83.7209302)
 
 
 def test_3_macd() -> None:
