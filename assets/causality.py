@@ -61,15 +61,19 @@ def causal(
     found = declared_leaks(newest, timeframe, short, tables=recent, seed=drawn)
     if long:  # in the newest bars alone they would be unknown in every row
         found += declared_leaks(bars.tail(memory(long, timeframe) + NEWEST), timeframe, long, seed=drawn)
+    never = ", ".join(never_known) or "none"
+    return verdict(found, started, bars=newest.height, features=len(names), never_known=never)
+
+
+def verdict(found: list[Leak], started: float, **said: int | str) -> dg.AssetCheckResult:
+    """Leaks as the result of a check that began at `started`, with whatever else is to be `said` of it."""
     return dg.AssetCheckResult(
         check_name="is_causal",
         passed=not found,
         metadata={
-            "bars": newest.height,
-            "features": len(names),
+            **said,
             "leaks": len(found),
             "found": dg.MetadataValue.md(told(found) or "none"),
-            "never_known": ", ".join(never_known) or "none",
             "seconds": round(time.monotonic() - started, 2),
         },
     )
