@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipelines.errors import BadData
 from pipelines.features.block import Inputs
 from pipelines.features.declaration import DAY_MINUTES
+from pipelines.features.joins import last_known
 
 Ints = NDArray[np.int64]
 _MINUTE_US = 60_000_000
@@ -65,9 +66,10 @@ def _sessions(opened: pl.Series, sessions: pl.DataFrame) -> pl.DataFrame:
     """The session of each bar: open_time, number, open, close."""
     times = sessions.select(pl.col("open", "close").dt.cast_time_unit("us")).sort("open")
     times = times.with_row_index("number").cast({"number": pl.Int64})
-    bars = opened.alias("open_time").to_frame().sort("open_time")
-    found = bars.join_asof(times, left_on="open_time", right_on="open", strategy="backward", coalesce=False)
-    outside = found.filter(~(pl.col("open_time") < pl.col("close")).fill_null(value=False))
+    moments = opened.alias("open_time").sort()
+    inside = pl.col("close") - pl.col("open") - timedelta(microseconds=1)  # no bar opens at the close
+    found = last_known(moments, times, pl.col("open"), inside).with_columns(moments)
+    outside = found.filter(pl.col("open").is_null())
     if not outside.is_empty():
         raise BadData(
             f"bars open outside the sessions given: expected every bar inside one, found {outside['open_time'][0]}; "
