@@ -2,8 +2,8 @@
 
 `make scale` (118 symbols: 40 minutes and 60 GB of disk under worlds/scale; SYMBOLS=3 for a taste). Candles are
 made as Parquet files, one symbol at a time, and go through `ingest_candles`, `build_bars_and_features` and
-`build_sequences` like anybody's; a symbol whose sequences are there is skipped, so the same command after a kill goes
-on where it was.
+`build_sequences` like anybody's, then `build_breadth` through all of them; a symbol whose sequences are there is
+skipped, so the same command after a kill goes on where it was.
 """
 
 import argparse
@@ -137,9 +137,11 @@ def main() -> int:
                 _build(defs, instance, folder, number, minutes)
             progress.update(task, advance=1, description=f"{name}, at most {_peak() / 2**30:.2f} GiB")
     every = names(given.symbols)
+    _run(defs, instance, "build_breadth", "1m")
     found = {
         "rows": sum(lake.row_count("features", {"symbol": name, "timeframe": "1m"}) for name in every),
         "expected": given.symbols * minutes,
+        "breadth": lake.row_count("breadth", {"timeframe": "1m"}),
         "windows": sum(lake.row_count("sequences", {"symbol": name, "window": "seq300"}) for name in every),
         "as_a_cold_build": all(
             _as_cold(lake, every[which]) for which in {0, len(every) // 2, len(every) - 1}
@@ -150,7 +152,9 @@ def main() -> int:
         "skipped": skipped,
     }
     console.print(json.dumps(found))
-    right = found["rows"] == found["expected"] and found["as_a_cold_build"]
+    right = (
+        found["rows"] == found["expected"] and found["as_a_cold_build"] and found["breadth"] == minutes - 1
+    )
     return 0 if right and _peak() <= LIMIT else 1
 
 
@@ -161,12 +165,15 @@ def _build(
     path.parent.mkdir(exist_ok=True)
     candles(number, minutes).write_parquet(path)
     for job, key in JOBS.items():
-        defs.resolve_job_def(job).execute_in_process(
-            instance=instance, partition_key=f"{path.stem}|{key}", run_config=SILENT
-        )
+        _run(defs, instance, job, f"{path.stem}|{key}")
     path.unlink()  # its rows are in the lake
     for matrix in (folder / "datasets" / "matrices").glob("*.npy"):
         matrix.unlink()  # a cache of what is in the lake: 139 MB a symbol
+
+
+def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, partition: str) -> None:
+    found = defs.resolve_job_def(job)
+    found.execute_in_process(instance=instance, partition_key=partition, run_config=SILENT)
 
 
 def _as_cold(lake: Lake, symbol: str) -> bool:
