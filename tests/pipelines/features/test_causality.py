@@ -12,6 +12,7 @@ from pipelines.errors import BadData
 from pipelines.features import catalogue
 from pipelines.features.causality import MODES, Mode, Table, declared_leaks, leaks
 from pipelines.features.causality.modes import perturbed
+from pipelines.features.continued import memory
 from pipelines.market.schemas import BARS, FUNDING
 from pipelines.market.timeframes import length_of, minutes_of
 from tests.pipelines.features import makers
@@ -45,6 +46,14 @@ def test_no_declared_feature_leaks_in_longer_bars(timeframe: str) -> None:
     rows = 1_500 if timeframe == "1h" else 700  # enough for the thirty days of volatility_regime
     bars = makers.bars(rows, timeframe, seed=2, gaps=(100, 420))
     assert declared_leaks(bars, timeframe, of_bars(timeframe)) == []
+
+
+def test_what_remembers_a_month_does_not_leak_at_any_hour_under_any_mode() -> None:
+    """Every row of 1,500 hours, every way at each: minutes have too many to look at one by one."""
+    long = [name for name in of_bars("1h") if memory([name], "1h") > 320]
+    assert "volatility_regime" in long
+    bars = makers.bars(1_500, "1h", seed=2, gaps=(100, 420))
+    assert declared_leaks(bars, "1h", long, thorough=True) == []
 
 
 def test_no_feature_of_another_table_leaks() -> None:
