@@ -12,6 +12,7 @@ import polars as pl
 
 from assets import causality
 from assets.automation import when_inputs_are_judged
+from assets.beside import Beside
 from assets.data_quality import require_judged
 from assets.describe import OWNERS, written
 from assets.feature_months import Made, made_now
@@ -77,7 +78,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             rows_made=made.frame.height,
             nulls=_nulls(made.frame),
             cohorts=made.beside.cohorts,
-            absent=dg.MetadataValue.json({str(source): why for source, why in made.beside.absent.items()}),
+            absent=_absent(made.beside),
         )
 
     return [features]
@@ -113,6 +114,11 @@ def not_finite(frame: pl.DataFrame) -> dict[str, int]:
 
 def _said(bad: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in bad.items()) or "no value at all"
+
+
+def _absent(found: Beside) -> dg.MetadataValue:
+    """Why a source has no table; the cohorts have a line of their own."""
+    return dg.MetadataValue.json({str(one): why for one, why in found.absent.items() if one != "cohorts"})
 
 
 def _nulls(frame: pl.DataFrame) -> dg.MetadataValue:

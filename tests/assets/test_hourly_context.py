@@ -73,7 +73,7 @@ def stored(world: World) -> pl.DataFrame:
     result = built(world)
     assert result.success, why(result)
     assert metadata(result, "features")["set"] == "v4_hours"
-    assert metadata(result, "features")["absent"].keys() == {"funding", "cohorts"}
+    assert metadata(result, "features")["absent"].keys() == {"funding"}
     return world.lake.read("features", QUARTERS)
 
 

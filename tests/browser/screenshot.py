@@ -21,7 +21,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WINDOW = {"width": 1600, "height": 720}  # CSS pixels, drawn at twice the density
+WINDOW = {"width": 1600, "height": 1160}  # CSS pixels, drawn at twice the density
 GROUPS = 7  # market, features, sequences, models, evidence, promotion, paper
 ASSETS = ("minute_bars", "features", "boosted_trees", "timing", "paper_session")  # from both locations
 MILLISECONDS = 30_000  # longest wait for any one thing on the page
