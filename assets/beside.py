@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from assets.cohort_group import flow_of
+from assets.judged import judged_version
 from assets.tables import optional
+from pipelines.errors import MissingData
 from pipelines.features.sources import HOUR, READ, Source
 from pipelines.settings import Settings
 from resources.lake import Lake
@@ -27,6 +29,7 @@ class Beside:
     tables: Mapping[Source, pl.DataFrame]
     absent: Mapping[Source, str]
     cohorts: str  # on how many days there are any, or why not
+    hours: Mapping[str, str]  # month -> content of the hours that are read; empty where none are
 
     @property
     def arguments(self) -> dict[str, pl.DataFrame]:
@@ -49,32 +52,45 @@ def beside(
     keys: Mapping[str, str],
     sources: Iterable[Source],
     since: datetime | None = None,
+    *,
+    live: bool = False,
 ) -> Beside:
     """What features of these sources read.
 
     keys : symbol and timeframe
     since : open time of the first bar that matters; rows that no value of it or later reads may be left out
+    live : hours as they come in, like a session's own bars; otherwise as they were judged last
+    Raises what judged_version raises of hours that are stored and were found bad.
     """
     symbol, timeframe = keys["symbol"], keys["timeframe"]
+    of_hours = {"symbol": symbol, "timeframe": HOUR}
     stored: dict[Source, tuple[str, dict[str, str]]] = {
         "funding": ("funding", {"symbol": symbol}),
-        "hours": ("bars", {"symbol": symbol, "timeframe": HOUR}),
+        "hours": ("bars", of_hours),
         "breadth": ("breadth", {"timeframe": timeframe}),
     }
+    versions: dict[Source, int] = {}
     tables: dict[Source, pl.DataFrame] = {}
     absent: dict[Source, str] = {}
     asked, cohorts = set(sources), "not asked for"
+    if "hours" in asked and not live and lake.exists("bars", of_hours):
+        try:
+            versions["hours"] = judged_version(lake, of_hours)
+        except MissingData as why:
+            absent["hours"] = str(why)
     if "cohorts" in asked:
         flow, cohorts = flow_of(lake, settings, keys)
         if flow is None:
             absent["cohorts"] = cohorts.removeprefix("absent: ")
         else:
             tables["cohorts"] = flow
-    for source in [one for one in stored if one in asked]:
+    for source in [one for one in stored if one in asked and one not in absent]:
         name, of = stored[source]
-        found = optional(lake, name, of, dict(READ[source].schema), None if since is None else since - BEFORE)
+        start, version = None if since is None else since - BEFORE, versions.get(source)
+        found = optional(lake, name, of, dict(READ[source].schema), start, version=version)
         if found.is_empty():
             absent[source] = f"no {name} of {' '.join(of.values())} are stored"
         else:
             tables[source] = found
-    return Beside(tables, absent, cohorts)
+    hours = lake.months("bars", of_hours, versions["hours"]) if "hours" in versions else {}
+    return Beside(tables, absent, cohorts, hours)

@@ -1,7 +1,8 @@
 """Market breadth as an asset: one table a timeframe, made of the bars of every symbol, which features may read.
 
 A symbol's own features would otherwise have to read the whole market. Only months whose bars changed, of any symbol,
-are made again. The definition: pipelines/features/breadth.py.
+are made again. A symbol counts as it was judged last, so that one whose bars are newer changes nothing yet. The
+definition: pipelines/features/breadth.py.
 """
 
 import hashlib
@@ -14,9 +15,9 @@ import dagster as dg
 import polars as pl
 
 from assets.automation import when_an_input_was_judged
-from assets.data_quality import require_judged
 from assets.describe import OWNERS, written
 from assets.increments import start_of
+from assets.judged import judged_version
 from assets.partitions import Partitions
 from assets.tables import KINDS, optional
 from pipelines.errors import BadData, MissingData, NotEnoughEvidence
@@ -25,10 +26,11 @@ from pipelines.features.sources import BREADTH
 from pipelines.market.timeframes import length_of
 from pipelines.settings import Settings
 from resources.fingerprint import fingerprint
-from resources.lake import Lake
+from resources.lake import Lake, Receipt
 from resources.lake.locking import exclusive
 
-MADE_FROM: dict[str, type[pl.DataType]] = {"month": pl.String, "inputs": pl.String}
+MADE_FROM = dict.fromkeys(("month", "inputs", "breadth"), pl.String)
+"""Per month: a fingerprint of all that its breadth is made of, and the content hash of the breadth."""
 _BARS = ("open_time", "close")
 
 
@@ -41,12 +43,12 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             dg.AssetDep("bars", partition_mapping=p.timeframes_to_bars()),
             dg.AssetDep("data_quality", partition_mapping=p.timeframes_to_bars()),
         ],
-        automation_condition=when_an_input_was_judged(),
+        automation_condition=when_an_input_was_judged("data_quality", followed=["bars"]),
         group_name="features",
         owners=OWNERS,
         kinds=KINDS,
         description="Share of the symbols whose price rose, bar by bar: what market_breadth of every symbol reads. A "
-        "symbol whose bars were not judged, or found bad, does not count.",
+        "symbol whose bars were never judged, or found bad, does not count.",
     )
     def breadth(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
@@ -59,7 +61,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             receipt = lake.replace_months(
                 "breadth", frame, {"timeframe": timeframe}, since=start_of(stale[0])
             )
-            lake.replace("breadth_made_from", made_from(market), {"timeframe": timeframe})
+            lake.replace("breadth_made_from", made_from(lake, market, receipt), {"timeframe": timeframe})
         return written(
             receipt,
             symbols=len(market.months),
@@ -73,33 +75,35 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
 
 @dataclass(frozen=True)
 class Market:
-    """The symbols that count, as they are at one version of the bars."""
+    """The symbols that count, each as it was judged last."""
 
     timeframe: str
-    version: int | None
+    versions: Mapping[str, int]  # symbol -> version of the bars table
     months: Mapping[str, Mapping[str, str]]  # symbol -> month -> content of its bars
     left_out: Mapping[str, str]  # symbol -> why it does not count
 
 
 def market_of(lake: Lake, settings: Settings, timeframe: str) -> Market:
-    """The symbols whose bars are stored and were found good; MissingData when there is none."""
-    version, months, left_out = lake.version("bars"), {}, {}
+    """The symbols whose bars are stored and were found good when they were judged last; MissingData without any."""
+    versions, left_out = {}, {}
     for symbol in sorted(one.symbol for one in settings.universe.symbols):
         keys = {"symbol": symbol, "timeframe": timeframe}
-        found = lake.months("bars", keys, version)
         try:
-            if not found:
+            if not lake.exists("bars", keys):
                 raise MissingData(f"no bars of {symbol} {timeframe} are stored")
-            require_judged(lake, keys, version)
-            months[symbol] = found
+            versions[symbol] = judged_version(lake, keys)
         except (MissingData, BadData, NotEnoughEvidence) as why:
             left_out[symbol] = str(why)
-    if not months:
+    if not versions:
         raise MissingData(
             f"breadth of {timeframe} needs the judged bars of a symbol, found none: {next(iter(left_out.values()))}; "
             "materialize `bars` and `data_quality` first."
         )
-    return Market(timeframe, version, months, left_out)
+    months = {
+        symbol: lake.months("bars", {"symbol": symbol, "timeframe": timeframe}, version)
+        for symbol, version in versions.items()
+    }
+    return Market(timeframe, versions, months, left_out)
 
 
 def stale_months(lake: Lake, market: Market) -> list[str]:
@@ -107,24 +111,30 @@ def stale_months(lake: Lake, market: Market) -> list[str]:
     keys = {"timeframe": market.timeframe}
     kept = optional(lake, "breadth_made_from", keys, dict(MADE_FROM))
     stored = lake.months("breadth", keys)
-    before = {row[0]: row[1] for row in kept.select(list(MADE_FROM)).iter_rows() if row[0] in stored}
-    now = dict(made_from(market).iter_rows())
-    changed = [month for month in now.keys() | before.keys() if now.get(month) != before.get(month)]
+    before = {row["month"]: row["inputs"] for row in kept.iter_rows(named=True)
+              if row["breadth"] == stored.get(row["month"])}  # fmt: skip
+    now = inputs_of(market)
+    changed = [month for month in {*now, *before, *stored} if now.get(month) != before.get(month)]
     since = min([*changed, max(now)])
     return sorted(month for month in now if month >= since) or [since]
 
 
-def made_from(market: Market) -> pl.DataFrame:
-    """MADE_FROM: per month a fingerprint of every symbol's bars, of that month and the one before, and of the code."""
-    code = fingerprint("pipelines.features.breadth")
-    names = sorted({month for months in market.months.values() for month in months})
-    rows = []
-    for name in names:
+def made_from(lake: Lake, market: Market, receipt: Receipt) -> pl.DataFrame:
+    """MADE_FROM of what this very run has written; a month of which no breadth is known is stored as nothing."""
+    stored = lake.months("breadth", {"timeframe": market.timeframe}, receipt.version)
+    rows = [{"month": m, "inputs": sha, "breadth": stored.get(m)} for m, sha in inputs_of(market).items()]
+    return pl.DataFrame(rows, schema=MADE_FROM)
+
+
+def inputs_of(market: Market) -> dict[str, str]:
+    """Month -> fingerprint of every symbol's bars, of that month and the one before, and of the code; ascending."""
+    code, found = fingerprint("pipelines.features.breadth"), {}
+    for name in sorted({month for months in market.months.values() for month in months}):
         before = f"{start_of(name) - timedelta(days=1):%Y-%m}"
         read = {symbol: [of.get(before), of.get(name)] for symbol, of in market.months.items()}
         said = json.dumps([code, read], sort_keys=True)
-        rows.append({"month": name, "inputs": hashlib.sha256(said.encode()).hexdigest()})
-    return pl.DataFrame(rows, schema=MADE_FROM)
+        found[name] = hashlib.sha256(said.encode()).hexdigest()
+    return found
 
 
 def breadth_now(lake: Lake, market: Market, months: list[str]) -> pl.DataFrame:
@@ -137,7 +147,7 @@ def _of_month(lake: Lake, market: Market, start: datetime) -> pl.DataFrame:
     end = (start + timedelta(days=32)).replace(day=1)
     since = start - length_of(market.timeframe)  # its first bar may rise from the last one before
     bars = {}
-    for symbol in market.months:
+    for symbol, version in market.versions.items():
         keys = {"symbol": symbol, "timeframe": market.timeframe}
-        bars[symbol] = lake.read("bars", keys, since, end, _BARS, market.version)
+        bars[symbol] = lake.read("bars", keys, since, end, _BARS, version)
     return breadth_of(bars, market.timeframe).filter(pl.col("open_time") >= start)

@@ -12,9 +12,10 @@ import polars as pl
 
 from assets.automation import when_inputs_are_judged
 from assets.describe import OWNERS, table, written
+from assets.judged import refuse_blocked
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
-from pipelines.errors import BadData, MissingData, NotEnoughEvidence
+from pipelines.errors import MissingData
 from pipelines.evaluation.report_style import STYLE
 from pipelines.market.coverage import Share, known_bars, require_known, totals
 from pipelines.market.quality import (
@@ -27,7 +28,6 @@ from pipelines.market.quality import (
     add_delays,
     as_table,
     findings,
-    from_table,
     tick_day,
 )
 from pipelines.market.quality.report import report, sparkline
@@ -76,16 +76,16 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         reports: dg.ResourceParam[Reports],
     ) -> Iterator[dg.MaterializeResult]:
         keys, limits = dimensions(context.partition_key), settings.quality
-        looked_at = lake.fingerprint(
-            "bars", keys
-        ).sha256  # before the bars are read: newer ones were not judged
-        inputs = inputs_of(lake, settings, keys["symbol"], keys["timeframe"])
+        bars = lake.fingerprint("bars", keys)  # these are judged, and no newer ones
+        inputs = inputs_of(lake, settings, keys["symbol"], keys["timeframe"], bars.version)
         found = findings(inputs, limits)
         path = reports.folder / "data_quality" / f"{keys['symbol']}_{keys['timeframe']}.html"
         page = report(inputs, found, limits, STYLE, f"{clock.now():%Y-%m-%d %H:%M} UTC")
         durable.make_folder(path.parent)
         durable.replace(path, page.encode())
-        judged = as_table(found).with_columns(bars_sha256=pl.lit(looked_at))
+        judged = as_table(found).with_columns(
+            bars_sha256=pl.lit(bars.sha256), bars_version=pl.lit(bars.version, pl.Int64)
+        )
         yield written(
             lake.replace("data_quality", judged, keys),
             checks=[_check(one) for one in found],
@@ -99,8 +99,13 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     return [data_quality]
 
 
-def inputs_of(lake: Lake, settings: Settings, symbol: str, timeframe: str) -> Inputs:
-    """What is stored about the bars of one symbol and timeframe; ticks only beside the shortest timeframe."""
+def inputs_of(
+    lake: Lake, settings: Settings, symbol: str, timeframe: str, version: int | None = None
+) -> Inputs:
+    """What is stored about the bars of one symbol and timeframe, at a version of theirs.
+
+    Ticks only beside the shortest timeframe.
+    """
     keys = {"symbol": symbol, "timeframe": timeframe}
     shortest = min(settings.universe.timeframes, key=minutes_of)
     days, delays = (
@@ -111,7 +116,7 @@ def inputs_of(lake: Lake, settings: Settings, symbol: str, timeframe: str) -> In
     return Inputs(
         symbol,
         timeframe,
-        lake.read("bars", keys),
+        lake.read("bars", keys, version=version),
         lake.read("coverage", keys),
         optional(lake, "candles", keys, FIRST_SEEN),
         optional(lake, "second_candles", keys, FIRST_SEEN),
@@ -159,33 +164,6 @@ def require_trainable(lake: Lake, settings: Settings, symbol: str, timeframe: st
             "those of one run, found a run that was stopped between the two; materialize `bars` again."
         )
     return require_known(ledger, limits.unknown_share, f"{symbol} {timeframe}", waived)
-
-
-def require_judged(lake: Lake, keys: dict[str, str], version: int | None = None) -> None:
-    """Raise unless the stored bars, at a version or as they are now, were judged, and no blocking finding was red.
-
-    MissingData when the findings are of other bars or there are none; NotEnoughEvidence or BadData as refuse_blocked.
-    """
-    partition, now = "|".join(keys.values()), lake.fingerprint("bars", keys, version).sha256
-    stored = lake.read("data_quality", keys) if lake.exists("data_quality", keys) else None
-    if stored is None or "bars_sha256" not in stored.columns or stored["bars_sha256"][0] != now:
-        found = "none" if stored is None else "those of other bars"
-        raise MissingData(
-            f"bars of {partition} were not judged: expected findings of `data_quality` about these very bars, found "
-            f"{found}; materialize `data_quality` first."
-        )
-    refuse_blocked(from_table(stored), partition)
-
-
-def refuse_blocked(found: Sequence[Finding], partition: str) -> None:
-    """Raise when a blocking finding failed: NotEnoughEvidence when only gaps did, else BadData."""
-    failed = [one for one in found if one.blocking and not one.passed]
-    if not failed:
-        return
-    if [one.name for one in failed] == ["gaps"]:
-        raise NotEnoughEvidence(failed[0].sentence)
-    said = " ".join(f"{one.name}: {one.sentence}" for one in failed)
-    raise BadData(f"data of {partition} is not what it should be: {said} No features are made of it.")
 
 
 def _no(schema: dict[str, pl.DataType | type[pl.DataType]], columns: Sequence[str]) -> pl.DataFrame:

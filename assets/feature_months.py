@@ -7,13 +7,12 @@ import polars as pl
 
 from assets import causality
 from assets.beside import Beside, beside
-from assets.data_quality import require_judged
 from assets.increments import Stale, stale
 from assets.tables import optional
 from pipelines.features import feature_set
 from pipelines.features.continued import continued, reach
 from pipelines.features.sets import features_named
-from pipelines.features.sources import HOUR, Source
+from pipelines.features.sources import Source
 from pipelines.market.calendars import DAY, closing_sessions
 from pipelines.market.schemas import BARS
 from pipelines.market.timeframes import length_of
@@ -38,17 +37,15 @@ class Made:
 def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
     """The features of a symbol and timeframe from the first month on that is not stored as it would be made now.
 
-    Raises what require_judged raises of hours that are read and were not judged, or found bad.
+    Raises what judged_version raises of hours that are read and were found bad.
     """
     symbol, timeframe = keys["symbol"], keys["timeframe"]
     sets = settings.universe.feature_sets
     read = beside(lake, settings, keys, {*_GROUPS, *sources_of(timeframe, sets)})
-    if "hours" in read.tables:
-        require_judged(lake, {"symbol": symbol, "timeframe": HOUR})
     start, end = settings.universe.expected_span(symbol)
     sessions = closing_sessions(settings.universe.of(symbol).calendar, start, end + DAY)
     names = wanted(timeframe, sets, read.tables)
-    found = stale(lake, keys, names, {**read.timed, "sessions": (sessions, "open")})
+    found = stale(lake, keys, names, {**read.timed, "sessions": (sessions, "open")}, read.hours)
     back = max(reach(names, timeframe), causality.NEWEST * length_of(timeframe))
     since = found.since - back if sessions is None else None  # of a market that closes they lie further back
     # at the very version whose content is remembered; those of an older table lack columns

@@ -13,10 +13,10 @@ import polars as pl
 from assets import causality
 from assets.automation import when_inputs_are_judged
 from assets.beside import Beside
-from assets.data_quality import require_judged
 from assets.describe import OWNERS, written
 from assets.feature_months import Made, made_now
 from assets.increments import remember
+from assets.judged import require_judged
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS
 from pipelines.errors import BadData
@@ -40,7 +40,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
     @dg.asset(
         partitions_def=p.bars,
         deps=[
-            dg.AssetDep("bars", partition_mapping=p.read_by_features()),
+            "bars",
             dg.AssetDep("data_quality", partition_mapping=p.read_by_features()),
             dg.AssetDep("breadth", partition_mapping=p.timeframes_to_bars()),
             dg.AssetDep("funding", partition_mapping=p.symbols_to_bars()),
@@ -48,7 +48,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
             dg.AssetDep("candles", partition_mapping=p.five_minutes_to_longer()),
         ],
         check_specs=[complete, causality.spec(p)],
-        automation_condition=when_inputs_are_judged("data_quality"),
+        automation_condition=when_inputs_are_judged("data_quality", followed=["bars"]),
         group_name="features",
         owners=OWNERS,
         kinds=KINDS,

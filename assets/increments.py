@@ -11,19 +11,23 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import polars as pl
 
 import pipelines.features
+from assets.judged import judged_version
 from pipelines.features.continued import reach
+from pipelines.features.sources import HOUR
 from pipelines.market.timeframes import GRACE
 from resources.fingerprint import fingerprint
 from resources.lake import Lake, Receipt
 from resources.lake.content import canonical, content_hash
 
 TABLE = "features_made_from"
-MADE_FROM = dict.fromkeys(("month", "inputs", "code", "bars", "features"), pl.String)
-"""Per month: fingerprints of all inputs and of the formulas, and the content hashes of its bars and its features."""
+MADE_FROM = dict.fromkeys(("month", "inputs", "code", "bars", "features", "hours"), pl.String)
+"""Per month: fingerprints of all inputs and of the formulas, the content hashes of its bars and of its features, and
+those of the hours which its features read, null where they read none."""
 _BEFORE = timedelta(days=31)
 """How far before a month other tables are looked at: more than any funding period or five-minute average reaches."""
 Tables = Mapping[str, tuple[pl.DataFrame | None, str]]
@@ -38,11 +42,21 @@ class Stale:
     inputs: dict[str, str]  # month -> fingerprint, of every month that has bars
     bars: dict[str, str]  # month -> content of its bars
     bars_version: int | None  # of the lake's table, in which they are; None where there is no such table
+    hours: dict[str, str]  # month -> content of the hours that its features read; empty where they read none
     kept: pl.DataFrame  # MADE_FROM of what is stored
 
 
-def stale(lake: Lake, keys: Mapping[str, str], names: Sequence[str], tables: Tables) -> Stale:
-    """From which month on the features `names` of `keys` are to be made; the newest one when nothing changed."""
+def stale(
+    lake: Lake,
+    keys: Mapping[str, str],
+    names: Sequence[str],
+    tables: Tables,
+    hours: Mapping[str, str] = MappingProxyType({}),
+) -> Stale:
+    """From which month on the features `names` of `keys` are to be made; the newest one when nothing changed.
+
+    hours : month -> content of the hours among the tables
+    """
     version = lake.version("bars")
     bars, features = lake.months("bars", keys, version), lake.months("features", keys)
     inputs, kept = fingerprints(bars, keys["timeframe"], names, tables), made_from(lake, keys)
@@ -53,7 +67,8 @@ def stale(lake: Lake, keys: Mapping[str, str], names: Sequence[str], tables: Tab
     }
     changed = (inputs.keys() | features.keys()) - same
     newest = max(inputs, default="1970-01")
-    return Stale(start_of(min({*changed, newest})), inputs, bars, version, kept)
+    read = {month: read_of(hours, month) for month in bars} if hours else {}
+    return Stale(start_of(min({*changed, newest})), inputs, bars, version, read, kept)
 
 
 def fingerprints(
@@ -85,7 +100,10 @@ def remember(lake: Lake, keys: Mapping[str, str], made: Stale, written: Receipt)
     """
     features, code = lake.months("features", keys, written.version), formulas()
     rows = [
-        {"month": m, "inputs": made.inputs[m], "code": code, "bars": made.bars[m], "features": features[m]}
+        {
+            **{"month": m, "inputs": made.inputs[m], "code": code, "bars": made.bars[m]},
+            **{"features": features[m], "hours": made.hours.get(m)},
+        }
         for m in sorted(made.inputs.keys() & features.keys())
         if start_of(m) >= made.since
     ]
@@ -107,12 +125,32 @@ def made_from(lake: Lake, keys: Mapping[str, str]) -> pl.DataFrame:
 
 
 def outdated(lake: Lake, keys: Mapping[str, str]) -> list[str]:
-    """Months whose features were made of other bars than are stored now, by other formulas, or are not there at all."""
-    of = {row[0]: row[1:] for row in made_from(lake, keys).drop("inputs").iter_rows()}
+    """Months whose features were made of other bars or hours than are stored now, by other formulas, or are not there.
+
+    Hours count as they were judged last. Raises what judged_version raises where features read hours.
+    """
+    kept = made_from(lake, keys)
+    of = {row["month"]: row for row in kept.iter_rows(named=True)}
     bars, features, code = lake.months("bars", keys), lake.months("features", keys), formulas()
-    return sorted(
-        m for m in bars.keys() | features.keys() if of.get(m) != (code, bars.get(m), features.get(m))
-    )
+    hourly, hours = {"symbol": keys["symbol"], "timeframe": HOUR}, {}
+    if kept["hours"].count():
+        hours = lake.months("bars", hourly, judged_version(lake, hourly))
+
+    def same(month: str) -> bool:
+        row = of.get(month, dict.fromkeys(MADE_FROM))
+        read = row["hours"] in (None, read_of(hours, month))
+        return read and (row["code"], row["bars"], row["features"]) == (
+            code,
+            bars.get(month),
+            features.get(month),
+        )
+
+    return sorted(month for month in bars.keys() | features.keys() if not same(month))
+
+
+def read_of(hours: Mapping[str, str], month: str) -> str:
+    """The contents of the hours that the features of a month read: its own, and those that reach into it."""
+    return f"{hours.get(f'{start_of(month) - timedelta(days=1):%Y-%m}')} {hours.get(month)}"
 
 
 def start_of(month: str) -> datetime:

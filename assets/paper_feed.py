@@ -157,7 +157,7 @@ def read_beside(
     card = known.forecaster.manifest
     sources = {one.source for one in features_named(card.features)} - {"bars"}
     keys = {"symbol": symbol, "timeframe": card.timeframe}
-    found = beside(lake, settings, keys, sources, bars["open_time"][0])
+    found = beside(lake, settings, keys, sources, bars["open_time"][0], live=True)
     return found.arguments | found.empty()
 
 

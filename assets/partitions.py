@@ -77,7 +77,7 @@ class Partitions:
         return self._timeframes(lambda up, down: up in ("1m", down))
 
     def read_by_features(self) -> dg.MultiPartitionMapping:
-        """Bars feed the features of their own timeframe; hours feed shorter ones too where the settings ask for it."""
+        """Judged bars feed features of their own timeframe; judged hours shorter ones too where the settings say so."""
         shorter = minutes_of(HOUR) if self.hourly_context else 0
         return self._timeframes(lambda up, down: up == down or (up == HOUR and minutes_of(down) < shorter))
 

@@ -13,7 +13,7 @@ from pipelines.errors import BadData
 from schedules import research
 from tests.assets.world import SILENT, UNIVERSE, World, toml
 
-DERIVED = ("minute_bars", "bars", "data_quality", "features", "feature_report", "sequences")
+DERIVED = ("minute_bars", "bars", "data_quality", "breadth", "features", "feature_report", "sequences")
 CHECK_OF = {"bars": "is_consistent", "data_quality": "gaps", "features": "is_finite"}
 BTC, ETH = "BTC-USD", "ETH-USD"
 
@@ -24,6 +24,9 @@ class Automation:
     def __init__(self, world: World) -> None:
         self.world = world
         self.cursor = None
+        self.breadth: set[str] = (
+            set()
+        )  # timeframes whose breadth the last tick requested: told apart, as it follows all
         assert self.tick() == set()  # an empty world starts nothing
 
     def tick(self) -> set[str]:
@@ -39,7 +42,8 @@ class Automation:
             f"{name} {p}" for name in DERIVED for p in result.get_requested_partitions(dg.AssetKey(name))
         }
         assert len(found) == result.total_requested  # nothing but the derived assets starts by itself
-        return found
+        self.breadth = {one.split()[1] for one in found if one.startswith("breadth")}
+        return {one for one in found if not one.startswith("breadth")}
 
     def arrives(self, asset: str, *partitions: str, passed: bool = True) -> None:
         """A materialisation of each partition, by a run with the outcome of its blocking check if it has one."""
@@ -230,6 +234,78 @@ def test_after_a_new_candle_the_features_wait_for_the_check_of_the_new_bars(auto
     assert automation.tick() == set()
     automation.bars(f"{BTC}|1m")
     assert automation.tick() == {f"features {BTC}|1m"}
+
+
+def test_breadth_follows_the_verdict_on_any_symbol_and_features_of_all_follow_it(
+    automation: Automation,
+) -> None:
+    """Never beside the bars or their judge, once a verdict, and whatever that says: bad bars are left out of it."""
+    for _ in range(2):
+        automation.bars(f"{BTC}|1m")
+        assert automation.breadth == set(), "the bars are not judged yet"
+        assert (automation.tick(), automation.breadth) == ({f"features {BTC}|1m"}, {"1m"})
+        automation.arrives("features", f"{BTC}|1m")
+        assert f"features {BTC}|1m" not in automation.tick()
+        automation.arrives("breadth", "1m")
+        assert (automation.tick(), automation.breadth) == ({f"features {BTC}|1m"}, set())
+        automation.arrives("features", f"{BTC}|1m")
+        automation.tick()
+    automation.arrives("bars", f"{ETH}|1m")
+    automation.tick()
+    automation.arrives("data_quality", f"{ETH}|1m", passed=False)
+    assert automation.tick() == set()
+
+
+def test_a_verdict_between_two_ticks_is_not_lost(automation: Automation) -> None:
+    """The judge is quicker than the sensor, round after round: features are requested on the tick after it, once."""
+    for _ in range(3):
+        automation.arrives("bars", f"{BTC}|1m")
+        assert automation.tick() == {f"data_quality {BTC}|1m"}
+        automation.arrives("data_quality", f"{BTC}|1m")
+        assert (automation.tick(), automation.breadth) == ({f"features {BTC}|1m"}, {"1m"})
+        automation.arrives("features", f"{BTC}|1m")
+        assert automation.tick() >= {f"feature_report {BTC}|1m"}
+        assert (automation.tick(), automation.breadth) == (set(), set())
+
+
+@pytest.mark.parametrize("reason", [("funding", BTC), ("breadth", "1m")])
+def test_a_reason_that_comes_with_new_bars_is_not_spent_beside_their_judge(
+    automation: Automation, reason: tuple[str, str]
+) -> None:
+    """Features requested on that tick would be refused, and the verdict that lands before the next one be lost."""
+    for _ in range(2):
+        automation.arrives(*reason)
+        automation.arrives("bars", f"{BTC}|1m")
+        assert automation.tick() == {f"data_quality {BTC}|1m"}
+        automation.arrives("data_quality", f"{BTC}|1m")
+        assert automation.tick() == {f"features {BTC}|1m"}
+        automation.arrives("features", f"{BTC}|1m")
+        automation.tick()
+
+
+def test_hours_release_the_minutes_that_read_them_and_wait_for_minutes_to_be_there(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    universe = four_days() + 'feature_sets = ["v5", "hours"]\n'
+    automation = Automation(World(tmp_path, instance, toml((BTC, ETH), universe=universe)))
+    automation.bars(f"{BTC}|1h")
+    assert automation.tick() == {f"features {BTC}|1h"}, "there are no minutes yet"
+    automation.arrives("features", f"{BTC}|1h")
+    automation.tick()
+    for _ in range(2):
+        automation.bars(f"{BTC}|1m")
+        assert automation.tick() == {f"features {BTC}|1m"}
+        automation.arrives("features", f"{BTC}|1m")
+        automation.tick()
+        automation.bars(f"{BTC}|1h")
+        assert automation.tick() == {f"features {BTC}|1h", f"features {BTC}|1m"}
+        automation.arrives("features", f"{BTC}|1h", f"{BTC}|1m")
+        automation.tick()
+    automation.arrives("bars", f"{BTC}|1h")
+    automation.tick()
+    automation.arrives("data_quality", f"{BTC}|1h", passed=False)
+    automation.arrives("funding", BTC)
+    assert automation.tick() == set(), "an hour that was found bad holds the minutes that read it"
 
 
 def days_of(symbol: str, *days: int) -> list[str]:
