@@ -141,7 +141,10 @@ def warm_up(known: Obeyed, config: SessionConfig) -> timedelta:
     """Whole days of history that make every feature, σ and window of a day complete."""
     card = known.forecaster.manifest
     bars = (
-        feature_set(card.feature_set).lookback + card.bars + volatility_bars(card.timeframe, card.horizon) + 2
+        feature_set(card.feature_set, card.timeframe).lookback
+        + card.bars
+        + volatility_bars(card.timeframe, card.horizon)
+        + 2
     )
     days = -(-bars * length_of(config.timeframe) // timedelta(days=1)) + 1
     return timedelta(days=days if known.calendar == ALWAYS else CLOSED * days)

@@ -14,7 +14,7 @@ from assets.describe import OWNERS, written
 from assets.partitions import Partitions, dimensions
 from assets.pinned import pinned
 from pipelines.errors import NotEnoughEvidence
-from pipelines.features import best_set
+from pipelines.features import best_set, feature_set
 from pipelines.sequences.combinatorial import combinatorial, embargo_of
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
@@ -128,7 +128,9 @@ def made(lake: Lake, datasets: Datasets, settings: Settings, symbol: str, name: 
         independent_labels=found.height // (window.horizon + 1),
         independent_training=folded.training,
         independent_test=folded.test,
-        combinatorial=combinatorial_splits(found, window, chosen.lookback),
+        combinatorial=combinatorial_splits(
+            found, window, feature_set(chosen.name, window.timeframe).lookback
+        ),
     )
 
 

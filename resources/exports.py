@@ -29,7 +29,7 @@ from resources.datasets import Dataset, require_horizon
 
 BATCH = 256
 """Windows that are encoded at a time."""
-SETS = ("v4", "v5")
+SETS = ("v4", "v5", "v4_hours", "v5_hours")  # what models are trained on
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ sets (sets.py) and how a column enters a model (encoding.py).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import inf
 from typing import Any, Literal
 
@@ -105,6 +106,7 @@ class Feature:
     ticks: bool = False  # needs the minute aggregates: null on candle bars
     source: Source = "bars"  # another one is optional: without it the feature is absent, never zero
     aggregation: Aggregation = "own bars"
+    behind: timedelta = timedelta(0)  # how long before the bar its source's rows may open that it reads
     unchanged: bool = False  # it is its one input: shared with the bars, not copied
     shortest: int = 1  # minutes: on shorter bars the feature does not exist
     longest: int = DAY_MINUTES  # minutes: on longer bars the feature does not exist
@@ -127,6 +129,10 @@ class Feature:
         """Lookback in bars of a timeframe of `minutes` minutes, including t."""
         return self.lookback if isinstance(self.lookback, int) else self.lookback.bars(minutes)
 
+    def reaches(self, minutes: int) -> int:
+        """Bars of `minutes` minutes, including t, over which anything lies that the value reads, of any table."""
+        return self.bars(minutes) + -(-self.behind // timedelta(minutes=minutes))
+
     def scale(self, values: Array, close: Array) -> Array:
         """Scale of the tolerance 1e-9·scale: C_t, 1 or max(|x|, 1e-9) by unit (FEATURES.md, Lookback)."""
         if self.unit == "quote":
@@ -147,6 +153,7 @@ def feature(
     ticks: bool = False,
     source: Source = "bars",
     aggregation: Aggregation = "own bars",
+    behind: timedelta = timedelta(0),
     unchanged: bool = False,
     shortest: int = 1,
     longest: int = DAY_MINUTES,
@@ -173,6 +180,7 @@ def feature(
             ticks=ticks,
             source=source,
             aggregation=aggregation,
+            behind=behind,
             unchanged=unchanged,
             shortest=shortest,
             longest=longest,

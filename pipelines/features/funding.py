@@ -17,6 +17,7 @@ from pipelines.market.timeframes import GRACE
 
 _PATIENCE = timedelta(hours=1)
 """A rate is too old when its stamp is further back than its period and this."""
+_LONGEST = timedelta(hours=8)  # period of a rate, at any venue
 
 
 def rate_known(inputs: Inputs, ago: timedelta) -> Array:
@@ -45,7 +46,9 @@ _whole_now = Whole(_now)
 _whole_change = Whole(_change)
 
 
-@feature(unit="bp/h", inputs=("rate", "period_hours"), lookback=1, source="funding")
+@feature(
+    unit="bp/h", inputs=("rate", "period_hours"), lookback=1, source="funding", behind=_LONGEST + _PATIENCE
+)
 def funding_rate(x: Block) -> Array:
     """Last recorded funding rate ÷ its period, in bp/h; null when older than its period + 1 h.
 
@@ -54,7 +57,13 @@ def funding_rate(x: Block) -> Array:
     return x(_whole_now)
 
 
-@feature(unit="bp/h", inputs=("rate", "period_hours"), lookback=Minutes(60, last_only=True), source="funding")
+@feature(
+    unit="bp/h",
+    inputs=("rate", "period_hours"),
+    lookback=Minutes(60, last_only=True),
+    source="funding",
+    behind=_LONGEST + _PATIENCE,
+)
 def funding_momentum_1h(x: Block) -> Array:
     """funding_rate known now minus the one known an hour before.
 

@@ -52,6 +52,8 @@ def _declared(place: int, of: Feature) -> Feature:
         lookback=1,
         bounds=of.bounds,
         source="hours",
+        behind=(of.bars(MINUTES[HOUR]) + 1)
+        * length_of(HOUR),  # the hour that closed last opened up to two before
         longest=_LONGEST,
         doc=f"{of.name} of the last hour that had closed; null when that hour or a bar that it looks back to is "
         f"unknown.\n\nSource: {of.name} on 1 h bars, joined by the time at which the hour was known.",

@@ -76,7 +76,7 @@ class FeatureSet:
 
     name: str
     names: tuple[str, ...]
-    lookback: int  # bars including t, the longest of the set; at 1 m unless a timeframe was given
+    lookback: int  # bars including t over which it reads anything; at 1 m unless a timeframe was given
     sha256: str  # of the ordered names, one per line
 
 
@@ -130,7 +130,7 @@ def feature_set(name: str, timeframe: str | None = None) -> FeatureSet:
     minutes = minutes_of(timeframe or "1m")
     features = [one for one in features_named(_SETS[name]) if timeframe is None or one.exists(minutes)]
     names = tuple(one.name for one in features)
-    lookback = max((one.bars(minutes) for one in features), default=1)
+    lookback = max((one.reaches(minutes) for one in features), default=1)
     return FeatureSet(name, names, lookback, names_sha256(names))
 
 

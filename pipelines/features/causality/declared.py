@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from pipelines.errors import BadData
 from pipelines.features.causality.leak import Leak
 from pipelines.features.causality.modes import MODES, Mode
 from pipelines.features.causality.quilt import Part
@@ -63,6 +64,10 @@ def declared_leaks(
 
 def _known(tables: Mapping[str, pl.DataFrame], timeframe: str) -> dict[str, Table]:
     named = {READ[source].argument: source for source in BESIDE}
+    if unknown := [name for name in tables if name not in named]:
+        raise BadData(
+            f"tables of declared features are {', '.join(named)}, found {unknown[0]!r}; name it as compute does."
+        )
     return {name: Table(frame, known_at(named[name], timeframe)) for name, frame in tables.items()}
 
 

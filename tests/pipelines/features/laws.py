@@ -4,7 +4,7 @@ Written from FEATURES.md and the declarations alone; the engine's own bookkeepin
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 import numpy as np
@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.features import Feature, catalogue, compute
 from pipelines.features.declaration import ByClock
 from pipelines.features.sets import features_named
+from pipelines.features.sources import BESIDE, READ
 from pipelines.market.timeframes import length_of, minutes_of
 from tests.pipelines.features import makers
 
@@ -86,8 +87,8 @@ def remembers_more(
 ) -> list[str]:
     """Features that, computed from a later row on, differ once they are known, or are not known in time.
 
-    The tolerance is FEATURES.md's. Tables begin later too: funding 3 h before (its period and two hours), hours 52
-    before (51 to look back and the one that is open), the others with the bars. A feature that never becomes known from
+    The tolerance is FEATURES.md's. Tables begin later too: as long before the bars as the features of their source say
+    that they reach behind them. A feature that never becomes known from
     any start is named as well: nothing was tested.
     """
     features = features_named(whole.columns[1:])
@@ -95,7 +96,7 @@ def remembers_more(
     for start in starts:
         late = bars.slice(start)
         opens = late.get_column("open_time")
-        got = compute(late, timeframe, names, **_from(tables, opens[0]))
+        got = compute(late, timeframe, names, **_from(tables, opens[0], features))
         age = ages(opens, timeframe)
         for feature in features:
             known = age >= needed(feature, opens, timeframe) - 1
@@ -109,12 +110,13 @@ def remembers_more(
     return sorted(wrong | (set(names) - tested))
 
 
-def _from(tables: Tables, first: object) -> dict[str, pl.DataFrame]:
-    earliest = {"funding": ("time", timedelta(hours=3)), "hours": ("open_time", timedelta(hours=52))}
+def _from(tables: Tables, first: datetime, features: Sequence[Feature]) -> dict[str, pl.DataFrame]:
     found = {}
-    for name, table in tables.items():
-        column, before = earliest.get(name, ("open_time", timedelta(0)))
-        found[name] = table.filter(pl.col(column) >= pl.lit(first) - before)
+    for source in BESIDE:
+        read = READ[source]
+        if read.argument in tables:
+            behind = max((one.behind for one in features if one.source == source), default=timedelta(0))
+            found[read.argument] = tables[read.argument].filter(pl.col(read.time) >= first - behind)
     return found
 
 

@@ -4,19 +4,21 @@ Both are seen from outside: columns are replaced, and minutes are put together b
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.features import Feature, catalogue, compute
+from assets.beside import BEFORE
+from pipelines.features import Feature, Minutes, catalogue, compute, feature_set
 from pipelines.features.sources import READ
 from pipelines.market.bars.longer import longer
 from pipelines.market.schemas import BARS
 from pipelines.market.timeframes import MINUTES, minutes_of
 from tests.pipelines.features import laws, makers
 
-Minutes = dict[str, np.ndarray]
+Columns = dict[str, np.ndarray]
 ROWS, FIVE = 3_000, 5
 LONG = 10_000  # bars of a lookback that are too many to try one by one
 
@@ -105,12 +107,12 @@ def weighted(x: np.ndarray, by: np.ndarray, without: np.ndarray | float) -> np.n
     return np.where(total == 0.0, without, (x * by).sum(axis=1) / np.where(total == 0.0, 1.0, total))
 
 
-def by_seconds(one: Feature, x: np.ndarray, minute: Minutes) -> np.ndarray:
+def by_seconds(one: Feature, x: np.ndarray, minute: Columns) -> np.ndarray:
     (seconds,) = (name for name in one.inputs if name.startswith("book_seconds"))
     return weighted(x, minute[seconds], 0.0)
 
 
-def merged(one: Feature, x: np.ndarray, minute: Minutes) -> np.ndarray:
+def merged(one: Feature, x: np.ndarray, minute: Columns) -> np.ndarray:
     """From n, mean and deviation of each minute's trades (Chan, Golub & LeVeque 1979)."""
     n, price = np.nan_to_num(minute["trades"]), one.name == "tick_volatility"
     mean = np.nan_to_num(minute["price_mean" if price else "size_mean"])
@@ -123,18 +125,18 @@ def merged(one: Feature, x: np.ndarray, minute: Minutes) -> np.ndarray:
     return 1e4 * deviation / minute["close"][:, -1] if price else deviation
 
 
-def between_ends(one: Feature, x: np.ndarray, minute: Minutes) -> np.ndarray:
+def between_ends(one: Feature, x: np.ndarray, minute: Columns) -> np.ndarray:
     start, end = minute["mid_start"][:, 0], minute["mid_end"][:, -1]
     net = (minute["bought"] - minute["sold"]).sum(axis=1)
     return np.where(minute["trades"].sum(axis=1) == 0, 0.0, 1e4 * np.sign(net) * (end - start) / start)
 
 
-def of_sums(one: Feature, x: np.ndarray, minute: Minutes) -> np.ndarray:
+def of_sums(one: Feature, x: np.ndarray, minute: Columns) -> np.ndarray:
     size = minute["level1_size_sum"].sum(axis=1) / minute["book_seconds"].sum(axis=1)
     return minute["flow_imbalance_sum"].sum(axis=1) / size
 
 
-RULES: dict[str, Callable[[Feature, np.ndarray, Minutes], np.ndarray]] = {
+RULES: dict[str, Callable[[Feature, np.ndarray, Columns], np.ndarray]] = {
     "seconds": by_seconds,
     "last": lambda one, x, minute: x[:, -1],
     "amount": lambda one, x, minute: weighted(x, minute["effective_spread_amount"], 0.0),
@@ -197,3 +199,31 @@ def test_cohorts_of_an_hour_are_those_of_its_last_five_minutes() -> None:
     short, long = compute(five, "5m", names, flow=flow), compute(hours, "1h", names, flow=flow)
     assert laws.other_bits(long, short[11::12].with_columns(long["open_time"])) == []
     assert long["S_top"].is_not_null().sum() > 20
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in catalogue() if one.source == "hours"], ids=lambda one: one.name
+)
+def test_hours_further_back_than_declared_are_not_read_and_those_within_are_needed(one: Feature) -> None:
+    """At any minute of an hour; the oldest hour that is within reach is needed at its first minute."""
+    bars = makers.bars(120, seed=9)
+    hours = makers.tables(bars, "1m", 9)["hours"]
+    whole = compute(bars, "1m", [one.name], hours=hours)
+    for row in (0, 58, 59, 60, 119):
+        oldest = bars["open_time"][row] - one.behind
+        got = compute(bars, "1m", [one.name], hours=hours.filter(pl.col("open_time") >= oldest))
+        assert got[row].equals(whole[row]), row
+    fewer = hours.filter(pl.col("open_time") > bars["open_time"][0] - one.behind + timedelta(hours=1))
+    assert compute(bars, "1m", [one.name], hours=fewer)[one.name][0] is None
+
+
+def test_embargo_and_history_count_what_other_tables_reach_back_to() -> None:
+    assert feature_set("v5_hours").lookback == 51 * 60 + 1
+    assert feature_set("v5_hours", "15m").lookback == 276
+    assert feature_set("v5").lookback == 276
+    for one in catalogue():
+        minutes = one.lookback.count if isinstance(one.lookback, Minutes) else 0
+        if one.source != "bars":
+            assert max(one.behind, timedelta(minutes=minutes)) <= BEFORE, (
+                "paper sessions would read too little"
+            )
