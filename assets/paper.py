@@ -13,7 +13,15 @@ import polars as pl
 
 from assets.describe import PAPER_OWNERS
 from assets.obedience import Obeyed, obey
-from assets.paper_feed import await_bar, day_of, days_with_bars, first_undecided, last_usable, moment
+from assets.paper_feed import (
+    await_bar,
+    awaiting_its_hour,
+    day_of,
+    days_with_bars,
+    first_undecided,
+    last_usable,
+    moment,
+)
 from assets.partitions import Partitions
 from pipelines.errors import SessionRefused
 from pipelines.market.timeframes import length_of
@@ -123,7 +131,7 @@ def trade(
         )
     written = catch_up(journal, config, settings, lake, obeyed, clock, progress)
     while settings.session(config.name).mode == "follow" and await_bar(
-        lake, config, first_undecided(journal.restore(), obeyed, config), clock
+        lake, config, first_undecided(journal.restore(), obeyed, config), obeyed, clock
     ):
         written += catch_up(journal, config, settings, lake, obeyed, clock, progress)
     return written
@@ -138,14 +146,17 @@ def catch_up(
     clock: Clock,
     progress: Progress,
 ) -> int:
-    """Decide every bar in the lake that has not been decided; when following, only those usable now."""
+    """Decide every bar in the lake that has not been decided; when following, only those usable now and complete."""
     follows = settings.session(config.name).mode == "follow"
-    end = last_usable(config, clock.now()) if follows else None
+    now = clock.now()
+    end = last_usable(config, now) if follows else None
+    held = awaiting_its_hour(lake, config, obeyed, now) if follows else {}
     starts = first_undecided(journal.restore(), obeyed, config)
     written = 0
     for day in progress.track(days_with_bars(lake, config, starts), f"paper session {config.name}"):
         next_day = day + timedelta(days=1)
-        bars, forecasts = day_of(lake, settings, config, obeyed, starts, day, min(next_day, end or next_day))
+        until = min(next_day, end or next_day)
+        bars, forecasts = day_of(lake, settings, config, obeyed, starts, day, until, held)
         if not bars.is_empty():
             steps = decide(journal.restore(), bars, forecasts, config, clock if follows else None)
             written += journal.append_many(steps, 1 if follows else CHUNK)

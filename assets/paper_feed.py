@@ -7,14 +7,16 @@ pointer is fed bars alone, so that what it holds is marked and, in time, closed.
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import polars as pl
 
-from assets.beside import beside
+from assets.beside import BEFORE, beside
 from assets.obedience import Obeyed
 from assets.tables import optional
 from pipelines.features import compute, feature_set
 from pipelines.features.sets import features_named
+from pipelines.features.sources import HOUR
 from pipelines.market.calendars import ALWAYS, DAY, closing_sessions
 from pipelines.market.schemas import BARS, UTC_US
 from pipelines.market.timeframes import GRACE, length_of
@@ -74,8 +76,11 @@ def day_of(
     starts: Starts,
     day: datetime,
     end: datetime,
+    held: Starts = MappingProxyType({}),
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Undecided bars of [day, end) of every fed symbol, and the forecasts of the obeyed ones.
+
+    held : by symbol the open time from which on its bars are not decided on yet
 
     History begins a whole number of days before the day, further back than any feature reads, so a restart in its
     middle sees the same numbers as an uninterrupted run and as training, to the last bit.
@@ -84,7 +89,7 @@ def day_of(
     for symbol, start in starts.items():
         known = obeyed.get(symbol)
         history = warm_up(known, config) if known else timedelta(0)
-        frame = _bars(lake, config, symbol, day - history, end)
+        frame = _bars(lake, config, symbol, day - history, min(end, held.get(symbol, end)))
         new = frame.filter(pl.col("open_time") >= max(day, start))
         if new.is_empty():
             continue
@@ -108,27 +113,59 @@ def moment(us: int) -> datetime:
     return datetime.fromtimestamp(us / 1e6, UTC)
 
 
-def await_bar(lake: Lake, config: SessionConfig, starts: Starts, clock: Clock) -> bool:
+def awaiting_its_hour(
+    lake: Lake, config: SessionConfig, obeyed: Mapping[str, Obeyed], now: datetime
+) -> dict[str, datetime]:
+    """By symbol the bar that is due, by its open, where the model reads an hour that closed with it and is not there.
+
+    Only until the bar's deadline: then it is decided on without, which is no forecast.
+    """
+    length = length_of(config.timeframe)
+    due = _due(now, length)
+    hour = due + length - length_of(HOUR)
+    if now > deadline(due, length) or (hour - FIRST_MOMENT) % length_of(HOUR):
+        return {}
+    return {
+        symbol: due
+        for symbol, known in obeyed.items()
+        if any(one.source == "hours" for one in features_named(known.forecaster.manifest.features))
+        and optional(lake, "bars", {"symbol": symbol, "timeframe": HOUR}, BARS, hour, due + length).is_empty()
+    }
+
+
+def await_bar(
+    lake: Lake, config: SessionConfig, starts: Starts, obeyed: Mapping[str, Obeyed], clock: Clock
+) -> bool:
     """Wait for the newest closed bar; True as soon as it is usable and in the lake for a symbol that lacks it.
+
+    A bar is in the lake when the hour that closed with it is too, where the symbol's model reads hours.
 
     False when nothing is due (every symbol has decided it, or its deadline has passed), when the deadline passes
     meanwhile, or after a minute; the bar of another symbol that came is reason to decide, so ask again. Somebody
     else must bring the bars into the lake in that time. However the wall clock jumps, the looks are counted.
     """
     length, began = length_of(config.timeframe), clock.now()
-    due = began - (began - FIRST_MOMENT) % length - length
+    due = _due(began, length)
     last_moment = min(deadline(due, length), began + LONGEST_WAIT)
     waiting = [symbol for symbol, start in starts.items() if start <= due]
     for _ in range(math.ceil((last_moment - began) / POLL) + 1 if waiting else 0):
         now = clock.now()
         if now > last_moment:
             return False
-        if now >= usable_at(due, length) and any(
-            not _bars(lake, config, symbol, due, due + length).is_empty() for symbol in waiting
-        ):
-            return True
+        if now >= usable_at(due, length):
+            held = awaiting_its_hour(lake, config, obeyed, now)
+            if any(
+                symbol not in held and not _bars(lake, config, symbol, due, due + length).is_empty()
+                for symbol in waiting
+            ):
+                return True
         clock.sleep(POLL.total_seconds())
     return False
+
+
+def _due(now: datetime, length: timedelta) -> datetime:
+    """Open time of the bar that closed last."""
+    return now - (now - FIRST_MOMENT) % length - length
 
 
 def _bars(
@@ -177,7 +214,10 @@ def forecasts_of(
     tables : what features read beside the bars, by the names of compute's arguments
     """
     card = known.forecaster.manifest
-    span = (bars["open_time"][0], bars["open_time"][-1] + DAY)
+    span = (
+        bars["open_time"][0] - BEFORE,
+        bars["open_time"][-1] + DAY,
+    )  # other tables begin earlier than the bars
     sessions = closing_sessions(known.calendar, *span)
     features = with_sigma(
         compute(bars, config.timeframe, card.features, **tables, sessions=sessions),

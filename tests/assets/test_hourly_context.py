@@ -5,26 +5,37 @@ An hour that is not over moves no row, however it ends; and where hours are miss
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from assets.beside import BEFORE
 from assets.obedience import Obeyed
-from assets.paper import config_of
+from assets.paper import config_of, trade
 from assets.paper_feed import forecasts_of, read_beside
 from assets.pinned import pinned
-from pipelines.errors import BadSettings
+from pipelines.errors import BadData, BadSettings
 from pipelines.features import best_set, compute, feature_set
+from pipelines.market.calendars import closing_sessions
+from pipelines.market.schemas import BARS
 from pipelines.market.timeframes import GRACE
 from pipelines.models.forecaster import load
 from pipelines.models.trees import TreesConfig, fit_boosted_trees
 from pipelines.promotion.bundle import Bundle
 from pipelines.sequences.volatility import with_sigma
 from pipelines.settings import parse
+from pipelines.trading.session import SessionConfig
+from resources.journal import Journal
+from resources.progress import LogProgress
+from tests.assets.paper_books import books
 from tests.assets.test_cohort_features import hourly, told
+from tests.assets.test_paper_resume import At
 from tests.assets.world import REST, SYNTHETIC, World, metadata, toml, why
 from tests.assets.zoo import Zoo
+from tests.pipelines.features import makers
 from tests.pipelines.market.wallets.makers import candles
 
 SYMBOL, DAYS = "BTC-USD", 40
@@ -146,13 +157,108 @@ def test_without_hours_the_context_is_absent_and_says_why(world: World) -> None:
         assert not set(HOURS) & set(alone.lake.read("features", QUARTERS).columns)
 
 
-def test_hours_that_were_not_judged_are_not_read(world: World) -> None:
+def test_hours_are_read_as_they_were_judged_last_and_training_knows_of_others(world: World) -> None:
+    """Never judged: absent. Judged: read. Newer ones: not yet. Judged again: read, and older features are refused."""
     with dg.DagsterInstance.ephemeral() as instance:
         other = World(world.root / "unjudged", instance, SETTINGS)
         record(other, candles(5))
+        hours = hourly(candles(5)).with_columns(origin=pl.lit("candle"))
+        others = (pl.lit(None, kind).alias(n) for n, kind in BARS.items() if n not in hours.columns)
+        other.lake.replace_months("bars", hours.with_columns(others).select(list(BARS)).cast(BARS), HOURLY)
+        said = metadata(built(other), "features")["absent"]["hours"]
+        assert said.startswith(f"bars of {SYMBOL}|1h were not judged: expected findings")
+
         assert built(other, "1h").success
-        other.lake.replace_months("bars", other.lake.read("bars", HOURLY).head(100), HOURLY)
-        assert f"bars of {SYMBOL}|1h were not judged" in why(built(other))
+        assert built(other).success
+        first = other.lake.read("features", QUARTERS)
+        assert first["hour_mom_1"].count() > 300
+        newer = other.lake.read("bars", HOURLY).with_columns(close=pl.col("high"))
+        other.lake.replace_months("bars", newer, HOURLY)
+        assert built(other).success
+        assert other.lake.read("features", QUARTERS).equals(first)
+        assert pinned(other.lake, QUARTERS).features.equals(first)
+
+        judged = other.lake.read("data_quality", HOURLY)
+        sha, version = (
+            getattr(other.lake.fingerprint("bars", HOURLY), name) for name in ("sha256", "version")
+        )
+        again = judged.with_columns(bars_sha256=pl.lit(sha), bars_version=pl.lit(version, pl.Int64))
+        other.lake.replace("data_quality", again, HOURLY)
+        with pytest.raises(BadData, match="made of its bars as they are stored"):
+            pinned(other.lake, QUARTERS)
+        assert built(other).success
+        assert pinned(other.lake, QUARTERS).features["hour_mom_1"].equals(first["hour_mom_1"]) is False
+
+
+def test_a_following_session_waits_for_the_hour_that_closed_with_its_bar(
+    world: World, stored: pl.DataFrame
+) -> None:
+    """The quarter is there, its hour comes 20 s later: decided on then, with a forecast. Another quarter needs none."""
+    record(world, candles(DAYS))
+    assert built(world, "1h").success
+    assert built(world).success
+    zoo = trained(world)
+    obeyed = promoted(world, zoo)
+    hours, quarter = world.lake.read("bars", HOURLY), world.lake.read("bars", QUARTERS)
+    close = zoo.trained_until + timedelta(days=1)
+    close = close.replace(minute=0)
+
+    def follow(name: str, now: datetime, clock: At) -> pl.DataFrame:
+        world.lake.replace_months("bars", quarter.filter(pl.col("open_time") + QUARTER <= now), QUARTERS)
+        terms = world.settings.session("main").model_copy(update={"mode": "follow"})
+        settings = world.settings.model_copy(update={"sessions": (terms,)})
+        config = config_of(terms, {SYMBOL: obeyed}, settings)
+        with Journal(world.root / f"{name}.db", config) as journal:
+            trade(journal, config, settings, world.lake, {SYMBOL: obeyed}, clock, LogProgress())
+        return books(world.root / f"{name}.db")["decisions"]
+
+    def hours_until(moment: datetime) -> None:
+        world.lake.replace_months("bars", hours.filter(pl.col("open_time") + HOUR <= moment), HOURLY)
+
+    hours_until(close - HOUR)
+    clock = At(close, {close + timedelta(seconds=20): lambda: hours_until(close)})
+    decided = follow("comes", close, clock)
+    assert (decided["open_time"][-1], decided["late"][-1], clock.slept) == (close - QUARTER, False, 20.0)
+    assert decided["expected"][-1] is not None
+
+    hours_until(close - HOUR)
+    clock = At(close)
+    decided = follow("does not come", close, clock)
+    assert (decided["open_time"][-1], clock.slept) == (close - 2 * QUARTER, pytest.approx(60.0, abs=0.5))
+    later = follow("does not come", close, At(close + timedelta(minutes=2)))
+    assert (later["open_time"][-1], later["late"][-1], later["expected"][-1]) == (close - QUARTER, True, None)
+
+    hours_until(close)
+    between = At(close + QUARTER)
+    decided = follow("comes", close + QUARTER, between)
+    assert (decided["open_time"][-1], decided["expected"][-1] is None, between.slept) == (close, False, 3.0)
+
+
+def test_hours_of_a_market_that_closes_lie_in_sessions_too(stored: pl.DataFrame) -> None:
+    """24/5: a paper session's hours begin days before its bars, and none of them is outside the sessions."""
+    opens = [datetime(2026, 2, 2, tzinfo=UTC) + k * QUARTER for k in range(4 * 24 * 4)]
+    bars = makers.bars(len(opens), "15m", seed=3).with_columns(
+        open_time=pl.Series(opens, dtype=BARS["open_time"])
+    )
+    week = [datetime(2026, 1, 26, tzinfo=UTC) + k * HOUR for k in range(12 * 24)]
+    hours = makers.bars(len(week), "1h", seed=4).with_columns(
+        open_time=pl.Series(week, dtype=BARS["open_time"])
+    )
+    hours = hours.filter(pl.col("open_time").dt.weekday() <= 5)
+    sessions = closing_sessions("24/5", week[0], opens[-1] + timedelta(days=1))
+    whole = compute(bars, "15m", HOURS, hours=hours, sessions=sessions)
+    assert (
+        whole["hour_mom_3"].is_not_null().to_list() == [False] * 3 + [True] * 381
+    )  # until an hour of the week closes
+    asked: dict[str, pl.DataFrame] = {}
+    card = SimpleNamespace(features=HOURS, timeframe="15m", horizon=4)
+    forecaster = SimpleNamespace(manifest=card, forecast=lambda frames: asked.update(frames))
+    known: Any = SimpleNamespace(forecaster=forecaster, calendar="24/5")
+    recent = hours.filter(pl.col("open_time") >= opens[0] - BEFORE)
+    forecasts_of(
+        known, SYMBOL, bars, SessionConfig("main", (SYMBOL,), "15m", 4), opens[200], {"hours": recent}
+    )
+    assert asked[SYMBOL].select(HOURS)[200:].equals(whole.select(HOURS)[200:])
 
 
 def test_hourly_context_needs_hours_among_the_timeframes() -> None:

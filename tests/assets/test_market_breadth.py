@@ -54,16 +54,25 @@ def test_features_say_that_breadth_is_absent_and_have_it_once_it_is_made(world: 
     assert set(features["market_breadth"].drop_nulls()) == {0.0, 0.5, 1.0}
 
 
-def test_a_symbol_that_was_not_judged_is_left_out_by_name(world: World) -> None:
-    keys = {"symbol": "ETH-USD", "timeframe": HOUR}
-    world.lake.replace_months("bars", world.lake.read("bars", keys).head(40), keys)
+def test_a_symbol_counts_as_it_was_judged_last_and_is_left_out_by_name_when_found_bad(world: World) -> None:
+    keys, of_hours = {"symbol": "ETH-USD", "timeframe": HOUR}, {"timeframe": HOUR}
+    before = world.lake.read("breadth", of_hours)
+    world.lake.replace_months(
+        "bars", world.lake.read("bars", keys).head(40), keys
+    )  # newer, and nobody looked at them
+    run = world.run("build_breadth", HOUR)
+    assert run.success, why(run)
+    assert metadata(run, "breadth")["symbols"] == 2
+    assert world.lake.read("breadth", of_hours).equals(before)
+    judged = world.lake.read("data_quality", keys)
+    blocking = judged.filter(pl.col("blocking"))["name"][0]
+    bad = judged.with_columns(passed=pl.when(pl.col("name") == blocking).then(False).otherwise("passed"))
+    world.lake.replace("data_quality", bad, keys)
     run = world.run("build_breadth", HOUR)
     assert run.success, why(run)
     said = metadata(run, "breadth")
-    assert said["symbols"] == 1
-    assert list(said["left_out"]) == ["ETH-USD"]
-    assert "were not judged" in said["left_out"]["ETH-USD"]
-    assert set(world.lake.read("breadth", {"timeframe": HOUR})["breadth"]) == {0.0, 1.0}
+    assert (said["symbols"], list(said["left_out"])) == (1, ["ETH-USD"])
+    assert set(world.lake.read("breadth", of_hours)["breadth"]) == {0.0, 1.0}
 
 
 def test_without_any_judged_bar_nothing_is_made(world: World) -> None:
@@ -77,17 +86,20 @@ def test_without_any_judged_bar_nothing_is_made(world: World) -> None:
 
 def market(lake: Lake) -> Market:
     version = lake.version("bars")
+    assert version is not None
     months = {s: lake.months("bars", {"symbol": s, "timeframe": HOUR}, version) for s in MANY}
-    return Market(HOUR, version, {symbol: of for symbol, of in months.items() if of}, {})
+    months = {symbol: of for symbol, of in months.items() if of}
+    return Market(HOUR, dict.fromkeys(months, version), months, {})
 
 
-def made(lake: Lake) -> list[str]:
-    """What the asset does: the months that were made."""
+def made(lake: Lake, *, killed: bool = False) -> list[str]:
+    """What the asset does, or does until it is killed between its two commits: the months that were made."""
     found = market(lake)
     stale = stale_months(lake, found)
     frame = breadth_now(lake, found, stale)
-    lake.replace_months("breadth", frame, {"timeframe": HOUR}, since=start_of(stale[0]))
-    lake.replace("breadth_made_from", made_from(found), {"timeframe": HOUR})
+    receipt = lake.replace_months("breadth", frame, {"timeframe": HOUR}, since=start_of(stale[0]))
+    if not killed:
+        lake.replace("breadth_made_from", made_from(lake, found, receipt), {"timeframe": HOUR})
     return stale
 
 
@@ -121,6 +133,32 @@ def test_only_months_whose_bars_changed_are_made_again_and_equal_a_cold_build(tm
         record(symbol)
     assert made(lake) == ["2024-02"]  # the newest there is; what is left of March goes with it
     assert cold()
+
+
+def test_a_kill_and_a_return_to_what_was_leave_nothing_wrong(tmp_path: Path) -> None:
+    """A symbol goes, the run that makes breadth without it is killed, the symbol is back: what it was made of then."""
+    lake = Lake(tmp_path)
+    bars = {symbol: makers.bars(ROWS, HOUR, seed=k) for k, symbol in enumerate(MANY)}
+    for symbol, frame in bars.items():
+        lake.replace_months("bars", frame, {"symbol": symbol, "timeframe": HOUR})
+    made(lake)
+    keys = {"symbol": "C-USD", "timeframe": HOUR}
+    lake.replace_months("bars", bars["C-USD"].head(0), keys)
+    made(lake, killed=True)
+    assert not lake.read("breadth", {"timeframe": HOUR}).equals(whole(bars, HOUR))
+    lake.replace_months("bars", bars["C-USD"], keys)
+    assert made(lake) == ["2024-01", "2024-02", "2024-03"]
+    assert lake.read("breadth", {"timeframe": HOUR}).equals(whole(bars, HOUR))
+
+
+def test_a_month_in_which_nothing_is_known_is_not_made_for_ever(tmp_path: Path) -> None:
+    """The history begins with the last hour of a month: no return is known in it, and no row stored."""
+    lake = Lake(tmp_path)
+    bars = makers.bars(1_000, HOUR, start=datetime(2024, 1, 31, 23, tzinfo=UTC))
+    lake.replace_months("bars", bars, {"symbol": "A-USD", "timeframe": HOUR})
+    assert made(lake)[0] == "2024-01"
+    assert made(lake) == ["2024-03"]
+    assert lake.read("breadth", {"timeframe": HOUR}).equals(whole({"A-USD": bars}, HOUR))
 
 
 def test_a_market_without_a_bar_is_refused(tmp_path: Path, world: World) -> None:

@@ -252,10 +252,10 @@ def test_a_minute_is_waited_for_from_its_close_to_nine_seconds_after_it(
     arrivals = {} if comes is None else {MINUTE + comes * SECOND: lambda: minute_bars(world, due)}
     clock = At(MINUTE + begins * SECOND, arrivals)
     config = SessionConfig("main", ("BTC-USD",), "1m", 10)
-    assert await_bar(world.lake, config, {"BTC-USD": due}, clock) is found
+    assert await_bar(world.lake, config, {"BTC-USD": due}, {}, clock) is found
     assert clock.slept == slept
     decided = At(MINUTE)
-    assert not await_bar(world.lake, config, {"BTC-USD": MINUTE}, decided)
+    assert not await_bar(world.lake, config, {"BTC-USD": MINUTE}, {}, decided)
     assert decided.slept == 0.0
 
 
@@ -266,5 +266,5 @@ def test_a_wall_clock_that_goes_back_does_not_keep_a_run_for_ever(world: World) 
 
     clock = Stuck(MINUTE)
     config = SessionConfig("main", ("BTC-USD",), "1m", 10)
-    assert not await_bar(world.lake, config, {"BTC-USD": MINUTE - timedelta(minutes=1)}, clock)
+    assert not await_bar(world.lake, config, {"BTC-USD": MINUTE - timedelta(minutes=1)}, {}, clock)
     assert clock.slept <= 10.0
