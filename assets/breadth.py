@@ -56,17 +56,15 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         timeframe = context.partition_key
         with exclusive(lake.root, f"breadth {timeframe}"):
             market = market_of(lake, settings, timeframe)
-            stale = stale_months(lake, market)
+            since, stale = stale_months(lake, market)
             frame = breadth_now(lake, market, stale)
-            receipt = lake.replace_months(
-                "breadth", frame, {"timeframe": timeframe}, since=start_of(stale[0])
-            )
+            receipt = lake.replace_months("breadth", frame, {"timeframe": timeframe}, since=start_of(since))
             lake.replace("breadth_made_from", made_from(lake, market, receipt), {"timeframe": timeframe})
         return written(
             receipt,
             symbols=len(market.months),
             left_out=dg.MetadataValue.json(dict(market.left_out)),
-            made_since=stale[0],
+            made_since=since,
             rows_made=frame.height,
         )
 
@@ -106,8 +104,11 @@ def market_of(lake: Lake, settings: Settings, timeframe: str) -> Market:
     return Market(timeframe, versions, months, left_out)
 
 
-def stale_months(lake: Lake, market: Market) -> list[str]:
-    """The months to make, from the first one on that is not stored as it would be made; the newest at least."""
+def stale_months(lake: Lake, market: Market) -> tuple[str, list[str]]:
+    """The first month that is not stored as it would be made, and those to make from there on; the newest at least.
+
+    The first may be one that has no bars any more: then nothing is made of it, and what is stored of it goes.
+    """
     keys = {"timeframe": market.timeframe}
     kept = optional(lake, "breadth_made_from", keys, dict(MADE_FROM))
     stored = lake.months("breadth", keys)
@@ -116,7 +117,7 @@ def stale_months(lake: Lake, market: Market) -> list[str]:
     now = inputs_of(market)
     changed = [month for month in {*now, *before, *stored} if now.get(month) != before.get(month)]
     since = min([*changed, max(now)])
-    return sorted(month for month in now if month >= since) or [since]
+    return since, sorted(month for month in now if month >= since)
 
 
 def made_from(lake: Lake, market: Market, receipt: Receipt) -> pl.DataFrame:

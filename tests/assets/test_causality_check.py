@@ -91,8 +91,11 @@ def test_each_partition_has_a_verdict_of_its_own() -> None:
     def sometimes(bars: pl.DataFrame) -> pl.DataFrame:
         return bars.select(found=pl.when(pl.col("volume") == CLOSE).then(CLOSE.shift(-1)).otherwise(CLOSE))
 
-    assert verdict(run(sometimes, partition="calm"))[0]
-    assert not verdict(run(sometimes, partition="wild"))[0]
+    for partition, passed in (("calm", True), ("wild", False)):
+        result = run(sometimes, partition=partition)
+        assert verdict(result)[0] is passed
+        (found,) = result.get_asset_check_evaluations()
+        assert found.partition == partition
 
 
 def test_what_cannot_be_judged_fails_with_the_detector_s_sentence() -> None:
@@ -108,3 +111,18 @@ def test_the_choices_of_the_search_are_passed_on(memory: int, honest: bool) -> N
     here = pl.col("open_time") == BARS["open_time"][333]
     rare: Made = lambda bars: bars.select(x=pl.when(here).then(CLOSE.shift(-1)).otherwise(CLOSE))  # noqa: E731
     assert verdict(run(rare, memory=memory, thorough=True))[0] is honest
+
+
+def test_what_is_read_may_come_from_a_resource() -> None:
+    @dg.asset
+    def mine() -> None: ...
+
+    def read(context: dg.AssetCheckExecutionContext) -> tuple[pl.DataFrame, Mapping[str, Table]]:
+        return context.resources.store, {}
+
+    late: Made = lambda bars: bars.select(late=CLOSE.shift(-1))  # noqa: E731
+    check = causality_check("mine", late, read, required_resource_keys={"store"})
+    resources, executor = {"store": BARS}, dg.in_process_executor
+    defs = dg.Definitions(assets=[mine], asset_checks=[check], resources=resources, executor=executor)
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(run_config=SILENT)
+    assert not verdict(result)[0]

@@ -98,7 +98,10 @@ def minutes_with_books() -> pl.DataFrame:
     return (
         makers.bars(ROWS, seed=6)
         .with_columns(known)
-        .with_columns(level1_size_sum=pl.col("book_seconds") * pl.Series(rng.lognormal(0.0, 1.0, ROWS)))
+        .with_columns(
+            effective_spread_amount=pl.col("volume") * pl.Series(rng.uniform(0.5, 1.0, ROWS)),
+            level1_size_sum=pl.col("book_seconds") * pl.Series(rng.lognormal(0.0, 1.0, ROWS)),
+        )
     )
 
 

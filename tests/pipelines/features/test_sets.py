@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.errors import UnknownName
 from pipelines.features import FeatureSet, best_set, catalogue, compute, feature_set
+from pipelines.features.sets import common_set
 
 _found = importlib.util.spec_from_file_location("feature_makers", Path(__file__).parent / "makers.py")
 assert _found is not None
@@ -132,3 +133,26 @@ def test_unknown_names_list_their_neighbours() -> None:
         compute(makers.bars(3), "1m", ["rsi_41"])
     with pytest.raises(UnknownName, match="v4"):
         feature_set("v6")
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        (("v5_hours", "v5_hours"), "v5_hours"),
+        (("v5_hours", "v5"), "v5"),
+        (("v5_hours", "v4_hours"), "v4_hours"),
+        (("v5", "v4_hours"), "v4"),
+        (("v5", "v4"), "v4"),
+    ],
+)
+def test_several_symbols_share_the_widest_set_that_all_have(sets: tuple[str, ...], expected: str) -> None:
+    assert common_set(feature_set(name) for name in sets) == feature_set(expected)
+
+
+@pytest.mark.parametrize(("known", "expected"), [(299, "v5"), (300, "v5_hours")])
+def test_hourly_context_is_trained_on_when_it_is_known_on_half_of_the_rows(known: int, expected: str) -> None:
+    bars = makers.bars(875)  # 600 rows past the lookback
+    table = compute(bars, "1m")
+    late = pl.when(pl.int_range(pl.len()) >= 875 - known).then(0.5)
+    hours = [late.alias(name) for name in feature_set("hours").names]
+    assert best_set(table.with_columns(hours)).name == expected
