@@ -12,7 +12,7 @@ import polars as pl
 
 from assets.automation import when_inputs_are_judged
 from assets.describe import OWNERS, table, written
-from assets.judged import refuse_blocked
+from assets.judged import refuse_blocked, version_to_keep
 from assets.partitions import Partitions, dimensions
 from assets.tables import KINDS, optional
 from pipelines.errors import MissingData
@@ -84,7 +84,8 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         durable.make_folder(path.parent)
         durable.replace(path, page.encode())
         judged = as_table(found).with_columns(
-            bars_sha256=pl.lit(bars.sha256), bars_version=pl.lit(bars.version, pl.Int64)
+            bars_sha256=pl.lit(bars.sha256),
+            bars_version=pl.lit(version_to_keep(lake, keys, bars), pl.Int64),
         )
         yield written(
             lake.replace("data_quality", judged, keys),

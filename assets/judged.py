@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.errors import BadData, MissingData, NotEnoughEvidence
 from pipelines.market.quality import Finding, from_table
-from resources.lake import Lake
+from resources.lake import Lake, Receipt
 
 
 def require_judged(lake: Lake, keys: Mapping[str, str], version: int | None = None) -> None:
@@ -39,6 +39,17 @@ def judged_version(lake: Lake, keys: Mapping[str, str]) -> int:
     if "bars_version" not in stored.columns:
         raise MissingData(_not_judged(keys, "those of other bars"))
     return int(stored["bars_version"][0])
+
+
+def version_to_keep(lake: Lake, keys: Mapping[str, str], bars: Receipt) -> int:
+    """Under which version findings of these bars are kept: the one under which they were judged before, if they were.
+
+    Other partitions move the table's version; the same verdict on the same bars stays the same rows.
+    """
+    stored = _findings(lake, keys)
+    if stored is None or not {"bars_sha256", "bars_version"} <= set(stored.columns):
+        return bars.version
+    return int(stored["bars_version"][0]) if stored["bars_sha256"][0] == bars.sha256 else bars.version
 
 
 def refuse_blocked(found: Sequence[Finding], partition: str) -> None:
