@@ -89,10 +89,10 @@ def stored(world: World) -> pl.DataFrame:
     return world.lake.read("features", QUARTERS)
 
 
-def test_a_quarter_has_the_features_of_the_hour_that_had_closed(world: World, stored: pl.DataFrame) -> None:
+def test_a_quarter_has_the_features_of_the_hour_that_had_closed(stored: pl.DataFrame) -> None:
     """The hour is looked up by its number, row by row; nothing is known before fifty hours are."""
     names = [name.removeprefix("hour_") for name in HOURS]
-    of_hours = compute(world.lake.read("bars", HOURLY), "1h", names)
+    of_hours = compute(hourly(candles(DAYS)), "1h", names)
     by_open = {row[0]: row[1:] for row in of_hours.iter_rows()}
     for row in stored.select("open_time", *HOURS).sample(400, seed=1).iter_rows():
         newest = (row[0] + QUARTER).replace(minute=0) - HOUR

@@ -24,11 +24,11 @@ HOUR, ROWS = "1h", 2_600  # January to March and some days of April
 MANY = ("A-USD", "B-USD", "C-USD")
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two symbols whose hours are stored and judged; the module's tests run in their order."""
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Two symbols whose hours are stored and judged."""
     with dg.DagsterInstance.ephemeral() as instance:
-        made = World(tmp_path_factory.mktemp("breadth"), instance, toml(SYMBOLS))
+        made = World(tmp_path, instance, toml(SYMBOLS))
         for symbol in SYMBOLS:
             made.ingest(symbol)
             run = made.run("build_bars", f"{symbol}|{HOUR}")
@@ -61,6 +61,7 @@ def test_features_say_that_breadth_is_absent_and_have_it_once_it_is_made(world: 
 
 def test_a_symbol_counts_as_it_was_judged_last_and_is_left_out_by_name_when_found_bad(world: World) -> None:
     keys, of_hours = {"symbol": "ETH-USD", "timeframe": HOUR}, {"timeframe": HOUR}
+    assert world.run("build_breadth", HOUR).success
     before = world.lake.read("breadth", of_hours)
     world.lake.replace_months(
         "bars", world.lake.read("bars", keys).head(40), keys
@@ -173,9 +174,9 @@ def test_a_month_in_which_nothing_is_known_is_not_made_for_ever(tmp_path: Path) 
     assert lake.read("breadth", {"timeframe": HOUR}).equals(whole({"A-USD": bars}, HOUR))
 
 
-def test_a_market_without_a_bar_is_refused(tmp_path: Path, world: World) -> None:
+def test_a_market_without_a_bar_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingData, match="breadth of 12h needs the judged bars of a symbol"):
-        market_of(Lake(tmp_path), world.settings, "12h")
+        market_of(Lake(tmp_path), parse(toml(SYMBOLS), {}, "test"), "12h")
 
 
 def test_features_follow_a_breadth_that_changed_in_an_older_month(tmp_path: Path) -> None:
