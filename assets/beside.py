@@ -37,7 +37,7 @@ class Beside:
         return {READ[source].argument: table for source, table in self.tables.items()}
 
     @property
-    def timed(self) -> dict[str, tuple[pl.DataFrame | None, str]]:
+    def timed(self) -> dict[str, tuple[pl.DataFrame, str]]:
         """The same, each with the name of its time column."""
         return {READ[source].argument: (table, READ[source].time) for source, table in self.tables.items()}
 

@@ -9,14 +9,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
 
 from assets.automation import when_an_input_was_judged
 from assets.describe import OWNERS, written
-from assets.increments import start_of
+from assets.increments import end_of, month_before, start_of
 from assets.judged import judged_version
 from assets.partitions import Partitions
 from assets.tables import KINDS, optional
@@ -131,8 +130,7 @@ def inputs_of(market: Market) -> dict[str, str]:
     """Month -> fingerprint of every symbol's bars, of that month and the one before, and of the code; ascending."""
     code, found = fingerprint("pipelines.features.breadth"), {}
     for name in sorted({month for months in market.months.values() for month in months}):
-        before = f"{start_of(name) - timedelta(days=1):%Y-%m}"
-        read = {symbol: [of.get(before), of.get(name)] for symbol, of in market.months.items()}
+        read = {symbol: [of.get(month_before(name)), of.get(name)] for symbol, of in market.months.items()}
         said = json.dumps([code, read], sort_keys=True)
         found[name] = hashlib.sha256(said.encode()).hexdigest()
     return found
@@ -140,12 +138,12 @@ def inputs_of(market: Market) -> dict[str, str]:
 
 def breadth_now(lake: Lake, market: Market, months: list[str]) -> pl.DataFrame:
     """BREADTH of these months, one month in memory at a time."""
-    made = [_of_month(lake, market, start_of(month)) for month in months]
+    made = [_of_month(lake, market, month) for month in months]
     return pl.concat([pl.DataFrame(schema=BREADTH), *made])
 
 
-def _of_month(lake: Lake, market: Market, start: datetime) -> pl.DataFrame:
-    end = (start + timedelta(days=32)).replace(day=1)
+def _of_month(lake: Lake, market: Market, month: str) -> pl.DataFrame:
+    start, end = start_of(month), end_of(month)
     since = start - length_of(market.timeframe)  # its first bar may rise from the last one before
     bars = {}
     for symbol, version in market.versions.items():

@@ -38,22 +38,19 @@ def causal(
     timeframe: str,
     names: Sequence[str],
     never_known: Sequence[str],
-    tables: Mapping[str, tuple[pl.DataFrame | None, str]],
+    tables: Mapping[str, tuple[pl.DataFrame, str]],
 ) -> dg.AssetCheckResult:
     """The verdict on these features of the newest bars; each run draws its cuts anew, by the time of the newest bar.
 
     never_known : those without any value, of which the verdict can say nothing
     tables : what is read beside the bars, by the names of compute's arguments, each with its time column
 
-    A day is a UTC day here, also of a
-    market that closes: what futures are tried lies in no session.
+    A day is a UTC day here, also of a market that closes: what futures are tried lies in no session.
     """
     started = time.monotonic()
     newest = bars.tail(NEWEST)
     since = newest["open_time"][0] - BEFORE
-    recent = {
-        name: table.filter(pl.col(at) >= since) for name, (table, at) in tables.items() if table is not None
-    }
+    recent = {name: table.filter(pl.col(at) >= since) for name, (table, at) in tables.items()}
     drawn = int(newest["open_time"][-1].timestamp()) // 60
     of_bars = [one.name for one in features_named(names) if one.source == "bars"]
     long = [name for name in of_bars if memory([name], timeframe) >= NEWEST]

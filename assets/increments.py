@@ -101,8 +101,12 @@ def remember(lake: Lake, keys: Mapping[str, str], made: Stale, written: Receipt)
     features, code = lake.months("features", keys, written.version), formulas()
     rows = [
         {
-            **{"month": m, "inputs": made.inputs[m], "code": code, "bars": made.bars[m]},
-            **{"features": features[m], "hours": made.hours.get(m)},
+            "month": m,
+            "inputs": made.inputs[m],
+            "code": code,
+            "bars": made.bars[m],
+            "features": features[m],
+            "hours": made.hours.get(m),
         }
         for m in sorted(made.inputs.keys() & features.keys())
         if start_of(m) >= made.since
@@ -138,19 +142,15 @@ def outdated(lake: Lake, keys: Mapping[str, str]) -> list[str]:
 
     def same(month: str) -> bool:
         row = of.get(month, dict.fromkeys(MADE_FROM))
-        read = row["hours"] in (None, read_of(hours, month))
-        return read and (row["code"], row["bars"], row["features"]) == (
-            code,
-            bars.get(month),
-            features.get(month),
-        )
+        of_tables = (row["bars"], row["features"]) == (bars.get(month), features.get(month))
+        return of_tables and row["code"] == code and row["hours"] in (None, read_of(hours, month))
 
     return sorted(month for month in bars.keys() | features.keys() if not same(month))
 
 
 def read_of(hours: Mapping[str, str], month: str) -> str:
     """The contents of the hours that the features of a month read: its own, and those that reach into it."""
-    return f"{hours.get(f'{start_of(month) - timedelta(days=1):%Y-%m}')} {hours.get(month)}"
+    return f"{hours.get(month_before(month))} {hours.get(month)}"
 
 
 def start_of(month: str) -> datetime:
@@ -158,11 +158,21 @@ def start_of(month: str) -> datetime:
     return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
 
 
+def end_of(month: str) -> datetime:
+    """Midnight UTC after its last day."""
+    return (start_of(month) + timedelta(days=32)).replace(day=1)
+
+
+def month_before(month: str) -> str:
+    """The month before, written alike."""
+    return f"{start_of(month) - timedelta(days=1):%Y-%m}"
+
+
 def _hash(frame: pl.DataFrame | None, time: str, month: str) -> str | None:
     if frame is None:
         return None
     start = start_of(month)
-    after = (start + timedelta(days=32)).replace(day=1)
+    after = end_of(month)
     read = frame.filter(
         pl.col(time).is_between(start - _BEFORE, after + GRACE)
     )  # its last bar waits that long

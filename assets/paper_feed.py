@@ -214,11 +214,8 @@ def forecasts_of(
     tables : what features read beside the bars, by the names of compute's arguments
     """
     card = known.forecaster.manifest
-    span = (
-        bars["open_time"][0] - BEFORE,
-        bars["open_time"][-1] + DAY,
-    )  # other tables begin earlier than the bars
-    sessions = closing_sessions(known.calendar, *span)
+    # other tables begin earlier than the bars
+    sessions = closing_sessions(known.calendar, bars["open_time"][0] - BEFORE, bars["open_time"][-1] + DAY)
     features = with_sigma(
         compute(bars, config.timeframe, card.features, **tables, sessions=sessions),
         bars,

@@ -54,8 +54,8 @@ def pinned(
     if newest and (months := outdated(lake, keys)):
         more = f" and {len(months) - 3} more months" if len(months) > 3 else ""
         raise BadData(
-            f"features of {keys['symbol']} {keys['timeframe']} must be made of its bars as they are stored and by the "
-            f"formulas as they are, found others, or features that were changed, in {', '.join(months[:3])}{more}; "
+            f"features of {keys['symbol']} {keys['timeframe']} must be made of its bars and hours as they are stored "
+            f"and by the formulas as they are, found others, or features that were changed, in {', '.join(months[:3])}{more}; "
             "materialize `features` again."
         )
     return Pinned(features, bars, receipts)

@@ -131,6 +131,10 @@ def without_ticks(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _hours(count: int, seed: int, start: datetime) -> pl.DataFrame:
+    return bars(count, "1h", seed, start=start)
+
+
 def tables(bars: pl.DataFrame, timeframe: str, seed: int = 0) -> dict[str, pl.DataFrame]:
     """What features of other sources read, by the name of compute's argument, over the whole span of the bars.
 
@@ -153,7 +157,7 @@ def tables(bars: pl.DataFrame, timeframe: str, seed: int = 0) -> dict[str, pl.Da
         "breadth": pl.DataFrame(
             {"open_time": bars["open_time"], "breadth": rng.random(bars.height)}, BREADTH
         ),
-        "hours": globals()["bars"](hours + HOURS_BEFORE, "1h", seed, start=whole - HOURS_BEFORE * HOUR),
+        "hours": _hours(hours + HOURS_BEFORE, seed, whole - HOURS_BEFORE * HOUR),
     }
 
 
