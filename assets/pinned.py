@@ -55,7 +55,8 @@ def pinned(
         more = f" and {len(months) - 3} more months" if len(months) > 3 else ""
         raise BadData(
             f"features of {keys['symbol']} {keys['timeframe']} must be made of its bars and hours as they are stored "
-            f"and by the formulas as they are, found others, or features that were changed, in {', '.join(months[:3])}{more}; "
+            "and by the formulas as they are, found others, or features that were changed, in "
+            f"{', '.join(months[:3])}{more}; "
             "materialize `features` again."
         )
     return Pinned(features, bars, receipts)
