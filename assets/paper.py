@@ -13,15 +13,8 @@ import polars as pl
 
 from assets.describe import PAPER_OWNERS
 from assets.obedience import Obeyed, obey
-from assets.paper_feed import (
-    await_bar,
-    awaiting_its_hour,
-    day_of,
-    days_with_bars,
-    first_undecided,
-    last_usable,
-    moment,
-)
+from assets.paper_feed import day_of, days_with_bars, first_undecided, last_usable, moment
+from assets.paper_wait import await_bar, awaiting_its_hour
 from assets.partitions import Partitions
 from pipelines.errors import SessionRefused
 from pipelines.market.timeframes import length_of

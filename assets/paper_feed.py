@@ -1,10 +1,10 @@
 """What a paper session is fed: bars, and forecasts through the very functions that training used. No decisions here.
 
+Waiting for a bar is paper_wait.py.
 `starts` is, for every symbol that is fed, the open time of its first undecided bar. A symbol without an obeyed
 pointer is fed bars alone, so that what it holds is marked and, in time, closed.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -16,27 +16,21 @@ from assets.obedience import Obeyed
 from assets.tables import optional
 from pipelines.features import compute, feature_set
 from pipelines.features.sets import features_named
-from pipelines.features.sources import HOUR
 from pipelines.market.calendars import ALWAYS, DAY, closing_sessions
 from pipelines.market.schemas import BARS, UTC_US
 from pipelines.market.timeframes import GRACE, length_of
 from pipelines.sequences.volatility import volatility_bars, with_sigma
 from pipelines.settings import Settings
-from pipelines.trading.lateness import deadline, usable_at
 from pipelines.trading.run import FORECAST_COLUMNS
 from pipelines.trading.session import SessionConfig
 from pipelines.trading.state import State
-from resources.clock import Clock
 from resources.lake import Lake
 
 Starts = Mapping[str, datetime]
 
-POLL = timedelta(seconds=0.5)  # between two looks at the lake
-LONGEST_WAIT = timedelta(minutes=1)  # the schedule's next tick goes on from there
 CLOSED = (
     10  # times as many days hold as many bars of a market that closes: XNYS opens 6.5 hours on 5 days of 7
 )
-FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 SILENCE = pl.DataFrame(
     schema={
         "symbol": pl.String,
@@ -64,7 +58,7 @@ def days_with_bars(lake: Lake, config: SessionConfig, starts: Starts) -> list[da
     """UTC midnights of the days that hold undecided bars."""
     found: set[datetime] = set()
     for symbol, start in starts.items():
-        found |= set(_bars(lake, config, symbol, start)["open_time"].dt.truncate("1d").unique().to_list())
+        found |= set(bars_of(lake, config, symbol, start)["open_time"].dt.truncate("1d").unique().to_list())
     return sorted(found)
 
 
@@ -89,7 +83,7 @@ def day_of(
     for symbol, start in starts.items():
         known = obeyed.get(symbol)
         history = warm_up(known, config) if known else timedelta(0)
-        frame = _bars(lake, config, symbol, day - history, min(end, held.get(symbol, end)))
+        frame = bars_of(lake, config, symbol, day - history, min(end, held.get(symbol, end)))
         new = frame.filter(pl.col("open_time") >= max(day, start))
         if new.is_empty():
             continue
@@ -113,64 +107,10 @@ def moment(us: int) -> datetime:
     return datetime.fromtimestamp(us / 1e6, UTC)
 
 
-def awaiting_its_hour(
-    lake: Lake, config: SessionConfig, obeyed: Mapping[str, Obeyed], now: datetime
-) -> dict[str, datetime]:
-    """By symbol the bar that is due, by its open, where the model reads an hour that closed with it and is not there.
-
-    Only until the bar's deadline: then it is decided on without, which is no forecast.
-    """
-    length = length_of(config.timeframe)
-    due = _due(now, length)
-    hour = due + length - length_of(HOUR)
-    if now > deadline(due, length) or (hour - FIRST_MOMENT) % length_of(HOUR):
-        return {}
-    return {
-        symbol: due
-        for symbol, known in obeyed.items()
-        if any(one.source == "hours" for one in features_named(known.forecaster.manifest.features))
-        and optional(lake, "bars", {"symbol": symbol, "timeframe": HOUR}, BARS, hour, due + length).is_empty()
-    }
-
-
-def await_bar(
-    lake: Lake, config: SessionConfig, starts: Starts, obeyed: Mapping[str, Obeyed], clock: Clock
-) -> bool:
-    """Wait for the newest closed bar; True as soon as it is usable and in the lake for a symbol that lacks it.
-
-    A bar is in the lake when the hour that closed with it is too, where the symbol's model reads hours.
-
-    False when nothing is due (every symbol has decided it, or its deadline has passed), when the deadline passes
-    meanwhile, or after a minute; the bar of another symbol that came is reason to decide, so ask again. Somebody
-    else must bring the bars into the lake in that time. However the wall clock jumps, the looks are counted.
-    """
-    length, began = length_of(config.timeframe), clock.now()
-    due = _due(began, length)
-    last_moment = min(deadline(due, length), began + LONGEST_WAIT)
-    waiting = [symbol for symbol, start in starts.items() if start <= due]
-    for _ in range(math.ceil((last_moment - began) / POLL) + 1 if waiting else 0):
-        now = clock.now()
-        if now > last_moment:
-            return False
-        if now >= usable_at(due, length):
-            held = awaiting_its_hour(lake, config, obeyed, now)
-            if any(
-                symbol not in held and not _bars(lake, config, symbol, due, due + length).is_empty()
-                for symbol in waiting
-            ):
-                return True
-        clock.sleep(POLL.total_seconds())
-    return False
-
-
-def _due(now: datetime, length: timedelta) -> datetime:
-    """Open time of the bar that closed last."""
-    return now - (now - FIRST_MOMENT) % length - length
-
-
-def _bars(
+def bars_of(
     lake: Lake, config: SessionConfig, symbol: str, start: datetime, end: datetime | None = None
 ) -> pl.DataFrame:
+    """Bars of a symbol that open in [start, end), as they are now; no row where there are none."""
     return optional(lake, "bars", {"symbol": symbol, "timeframe": config.timeframe}, BARS, start, end)
 
 

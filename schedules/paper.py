@@ -36,7 +36,7 @@ def build_defs(settings: Settings, root: Path = Path(), progress: Progress | Non
 def every_minute(settings: Settings) -> dg.ScheduleDefinition:
     """Brings every following session up to date; a replaying one is launched by hand.
 
-    The run begins at the minute and waits in it for the bar that is due (`assets.paper_feed.await_bar`). Nobody here
+    The run begins at the minute and waits in it for the bar that is due (`assets.paper_wait.await_bar`). Nobody here
     fetches bars: a session only enters when somebody has ingested the bar by max(10 % of it, 5 s) after it is usable,
     which for 1m is 9 s after its close.
     """

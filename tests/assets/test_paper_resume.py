@@ -11,7 +11,7 @@ import pytest
 
 from assets.obedience import obey
 from assets.paper import config_of, trade
-from assets.paper_feed import await_bar
+from assets.paper_wait import await_bar
 from pipelines.market.schemas import BARS
 from pipelines.market.timeframes import length_of
 from pipelines.trading.lateness import is_late
