@@ -57,8 +57,8 @@ test: $(DAGSTER_HOME)/.dagster/ready ## everything a commit must pass
 materialize: $(DAGSTER_HOME)/.dagster/ready ## one partition: ASSET=features PARTITION='BTC-USD|1m'
 	@$(BIN)/python -m schedules.materialize '$(ASSET)' '$(PARTITION)'
 
-export: $(DAGSTER_HOME)/.dagster/ready ## all windows as one .pt file: WINDOW=seq300 FOLDER=exports
-	@$(BIN)/python -m schedules.export '$(WINDOW)' '$(or $(FOLDER),exports)'
+export: $(DAGSTER_HOME)/.dagster/ready ## all windows as one .pt file: WINDOW=seq300 FOLDER=exports SYMBOLS='BTC-USD ETH-USD'
+	@$(BIN)/python -m schedules.export '$(WINDOW)' '$(or $(FOLDER),exports)' $(SYMBOLS)
 
 ui: $(DAGSTER_HOME)/.dagster/ready ## Dagster with both code locations on http://127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import torch
 
-from pipelines.errors import BadData, MissingData
+from pipelines.errors import BadData, MissingData, UnknownName
 from pipelines.features import best_set, compute, feature_set
 from pipelines.features.encoding import windows as encoded
 from pipelines.sequences.index import index
@@ -19,10 +19,12 @@ from pipelines.sequences.labels import labels
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
 from pipelines.sequences.specs import SPECS, spec
+from pipelines.settings import parse
 from resources.datasets import Datasets
 from resources.exports import Export, prepare, write
-from resources.lake import Receipt
-from schedules.export import main
+from resources.lake import Lake, Receipt
+from schedules.export import export_of, main
+from tests.assets.world import toml
 
 _found = importlib.util.spec_from_file_location(
     "feature_makers", Path(__file__).parents[1] / "pipelines" / "features" / "makers.py"
@@ -150,6 +152,34 @@ def test_rows_that_their_manifest_does_not_describe_are_not_exported(tmp_path: P
         BadData, match=f"of ETH-USD must have windows {count} as its manifest says, found {count - 1}"
     ):
         prepare("lstm60", export.datasets, shorter)
+
+
+def test_symbols_can_be_named_and_one_without_a_dataset_is_said(tmp_path: Path) -> None:
+    symbols = ("BTC-USD", "ETH-USD", "SOL-USD")
+    settings = parse(toml(symbols), {}, "test")
+    whole = stored(tmp_path / settings.paths.datasets)
+    lake = Lake(tmp_path / settings.paths.lake)
+    for symbol, rows in whole.indexes.items():
+        lake.replace("sequences", rows, {"symbol": symbol, "window": "lstm60"})
+
+    def exported(*only: str) -> Export:
+        return export_of(settings, "lstm60", tmp_path, only)
+
+    assert exported().manifest == whole.manifest
+    alone = exported("ETH-USD")
+    assert list(alone.datasets) == ["ETH-USD"]
+    assert alone.manifest.shape == (whole.indexes["ETH-USD"].height, *whole.manifest.shape[1:])
+    with pytest.raises(UnknownName, match="symbols are BTC-USD, ETH-USD, SOL-USD, found 'XRP-USD'; name one"):
+        exported("BTC-USD", "XRP-USD")
+    with pytest.raises(MissingData, match="found none of SOL-USD: it was not made; materialize `sequences`"):
+        exported("ETH-USD", "SOL-USD")
+    Datasets(tmp_path / settings.paths.datasets).refuse("SOL-USD", "lstm60", "n_eff 2 of 30 in test")
+    with pytest.raises(MissingData, match=r"a lstm60 dataset of SOL-USD, found none .* n_eff 2 of 30"):
+        exported("SOL-USD")
+    with pytest.raises(
+        MissingData, match="seq300 dataset of BTC-USD and of ETH-USD and of SOL-USD, found none"
+    ):
+        export_of(settings, "seq300", tmp_path)
 
 
 def test_no_dataset_and_no_such_window_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
