@@ -12,12 +12,14 @@ import polars as pl
 from assets.beside import BEFORE
 from assets.partitions import Partitions
 from pipelines.errors import BadData
+from pipelines.features import compute
 from pipelines.features.causality import Leak, declared_leaks
 from pipelines.features.continued import memory
 from pipelines.features.sets import features_named
 
 NEWEST = 2_000
-"""Bars that are looked at, every one of them; v5 takes 1 to 2 s of one core, each optional group another half."""
+"""Bars that are looked at: every one for features of bars that remember at most 2,048; of other tables and longer
+memories see declared_leaks. v5 takes 1 to 2 s of one core, each optional group half to one and a quarter more."""
 _SHOWN = 10  # leaks told in the metadata
 
 
@@ -28,8 +30,10 @@ def spec(p: Partitions) -> dg.AssetCheckSpec:
         asset="features",
         blocking=True,
         partitions_def=p.bars,
-        description=f"No value of the newest {NEWEST:,} bars changes, to the last bit, when only what became known "
-        "later does.",
+        description=f"No value of the newest {NEWEST:,} bars was seen to change, to the last bit, when only what "
+        "became known later did. Features of bars are looked at in every bar; those of other tables, of a memory over "
+        "2,048 bars and over the nights of a market that closes in 50 bars drawn anew each run and at the edges, those "
+        "of other tables also where rows of their table become known.",
     )
 
 
@@ -37,15 +41,15 @@ def causal(
     bars: pl.DataFrame,
     timeframe: str,
     names: Sequence[str],
-    never_known: Sequence[str],
     tables: Mapping[str, tuple[pl.DataFrame, str]],
+    sessions: pl.DataFrame | None,
 ) -> dg.AssetCheckResult:
     """The verdict on these features of the newest bars; each run draws its cuts anew, by the time of the newest bar.
 
-    never_known : those without any value, of which the verdict can say nothing
     tables : what is read beside the bars, by the names of compute's arguments, each with its time column
+    sessions : of a market that closes
 
-    A day is a UTC day here, also of a market that closes: what futures are tried lies in no session.
+    Features without any value in the bars that are looked at are named: of them the verdict can say nothing.
     """
     started = time.monotonic()
     newest = bars.tail(NEWEST)
@@ -55,11 +59,16 @@ def causal(
     of_bars = [one.name for one in features_named(names) if one.source == "bars"]
     long = [name for name in of_bars if memory([name], timeframe) >= NEWEST]
     short = [name for name in names if name not in long]
-    found = declared_leaks(newest, timeframe, short, tables=recent, seed=drawn)
+    looked_at = [(newest, short, recent)] if short else []
     if long:  # in the newest bars alone they would be unknown in every row
-        found += declared_leaks(bars.tail(memory(long, timeframe) + NEWEST), timeframe, long, seed=drawn)
-    never = ", ".join(never_known) or "none"
-    return verdict(found, started, bars=newest.height, features=len(names), never_known=never)
+        looked_at.append((bars.tail(memory(long, timeframe) + NEWEST), long, {}))
+    found, never = [], []
+    for rows, some, read in looked_at:
+        found += declared_leaks(rows, timeframe, some, tables=read, sessions=sessions, seed=drawn)
+        seen = compute(rows, timeframe, some, **read, sessions=sessions)
+        never += [name for name in some if seen[name].null_count() == seen.height]
+    said = ", ".join(never) or "none"
+    return verdict(found, started, bars=newest.height, features=len(names), never_known=said)
 
 
 def verdict(found: list[Leak], started: float, **said: int | str) -> dg.AssetCheckResult:

@@ -32,6 +32,7 @@ class Made:
     bars: pl.DataFrame  # theirs, and those before them within reach
     beside: Beside
     stale: Stale
+    sessions: pl.DataFrame | None  # of a market that closes
 
 
 def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
@@ -55,7 +56,7 @@ def made_now(lake: Lake, settings: Settings, keys: Mapping[str, str]) -> Made:
         bars.filter(pl.col("open_time") >= found.since),
     )
     frame = continued(past, new, timeframe, names, **read.arguments, sessions=sessions)
-    return Made(frame, names, bars, read, found)
+    return Made(frame, names, bars, read, found, sessions)
 
 
 def sources_of(timeframe: str, sets: Sequence[str]) -> set[Source]:

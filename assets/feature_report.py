@@ -51,7 +51,7 @@ def build(p: Partitions) -> list[dg.AssetsDefinition]:
         reports: dg.ResourceParam[Reports],
     ) -> dg.MaterializeResult:
         keys = dimensions(context.partition_key)
-        tables = pinned(lake, keys)
+        tables = pinned(lake, keys, settings.universe.of(keys["symbol"]).calendar)
         found = measure(tables.features, labelled(tables, keys["timeframe"], settings), keys["timeframe"])
         path = reports.folder / "features" / f"{keys['symbol']}_{keys['timeframe']}.html"
         title = f"Features of {keys['symbol']} {keys['timeframe']}"

@@ -98,8 +98,7 @@ def judged(made: Made, partition: str) -> tuple[list[dg.AssetCheckResult], BadDa
             f"{made.frame.height} rows; nothing was written, repair the bars they are made of."
         )
     timeframe = partition.rpartition("|")[2]
-    blank = [name for name in made.names if made.frame[name].null_count() == made.frame.height]
-    causal = causality.causal(made.bars, timeframe, made.names, blank, made.beside.timed)
+    causal = causality.causal(made.bars, timeframe, made.names, made.beside.timed, made.sessions)
     return [finite, causal], None if causal.passed else causality.refusal(partition, causal)
 
 

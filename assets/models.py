@@ -74,7 +74,7 @@ def _boosted_trees(p: Partitions) -> dg.AssetsDefinition:
 
         def fit() -> Candidate:
             require_trainable(lake, settings, keys["symbol"], keys["timeframe"])
-            tables = pinned(lake, keys)
+            tables = pinned(lake, keys, settings.universe.of(keys["symbol"]).calendar)
             features = tables.features
             return fit_boosted_trees(
                 features,
@@ -124,7 +124,10 @@ def _timing(p: Partitions) -> dg.AssetsDefinition:
             stored = stored_datasets(datasets, window, settings)
             for symbol in stored:
                 require_trainable(lake, settings, symbol, window.timeframe)
-            tables = {symbol: tables_of(lake, symbol, dataset) for symbol, dataset in stored.items()}
+            tables = {
+                symbol: tables_of(lake, symbol, dataset, settings.universe.of(symbol).calendar)
+                for symbol, dataset in stored.items()
+            }
             for symbol, dataset in stored.items():
                 rows = lake.read("sequences", {"symbol": symbol, "window": window.name})
                 require_as_stated(symbol, dataset, rows, tables[symbol], window, settings)

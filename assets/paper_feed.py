@@ -19,6 +19,7 @@ from pipelines.features.sets import features_named
 from pipelines.market.calendars import ALWAYS, DAY, closing_sessions
 from pipelines.market.schemas import BARS, UTC_US
 from pipelines.market.timeframes import GRACE, length_of
+from pipelines.sequences.runs import following
 from pipelines.sequences.volatility import volatility_bars, with_sigma
 from pipelines.settings import Settings
 from pipelines.trading.run import FORECAST_COLUMNS
@@ -158,7 +159,7 @@ def forecasts_of(
     sessions = closing_sessions(known.calendar, bars["open_time"][0] - BEFORE, bars["open_time"][-1] + DAY)
     features = with_sigma(
         compute(bars, config.timeframe, card.features, **tables, sessions=sessions),
-        bars,
+        following(bars, config.timeframe, known.calendar),
         config.timeframe,
         card.horizon,
     )

@@ -7,6 +7,7 @@ import polars as pl
 
 from assets.increments import outdated
 from pipelines.errors import BadData
+from pipelines.sequences.runs import following
 from resources.datasets import Dataset
 from resources.lake import Lake, Receipt
 from resources.lake.receipt import combined_hash
@@ -32,10 +33,15 @@ class Pinned:
 
 
 def pinned(
-    lake: Lake, keys: Mapping[str, str], features_version: int | None = None, bars_version: int | None = None
+    lake: Lake,
+    keys: Mapping[str, str],
+    calendar: str,
+    features_version: int | None = None,
+    bars_version: int | None = None,
 ) -> Pinned:
     """Both tables of `keys` (symbol, timeframe) at those versions, or at the newest.
 
+    calendar : of the symbol; where it closes the bars say which of them follow each other (sequences/runs.py).
     Raises BadData when they do not hold the same bars, or, of the newest, when a month of features was made of other
     bars or by other formulas: features that lag behind would meet labels not theirs.
     """
@@ -59,16 +65,16 @@ def pinned(
             f"{', '.join(months[:3])}{more}; "
             "materialize `features` again."
         )
-    return Pinned(features, bars, receipts)
+    return Pinned(features, following(bars, keys["timeframe"], calendar), receipts)
 
 
-def tables_of(lake: Lake, symbol: str, dataset: Dataset) -> Pinned:
+def tables_of(lake: Lake, symbol: str, dataset: Dataset, calendar: str) -> Pinned:
     """The features that a dataset's windows were cut from and the bars of its labels, as it names them.
 
     Raises BadData when either version no longer holds what the manifest says.
     """
     keys = {"symbol": symbol, "timeframe": dataset.manifest.timeframe}
-    found = pinned(lake, keys, dataset.features_version, dataset.bars_version)
+    found = pinned(lake, keys, calendar, dataset.features_version, dataset.bars_version)
     stated = (dataset.features_sha256, dataset.bars_sha256)
     for receipt, expected in zip(found.receipts, stated, strict=True):
         if receipt.sha256 != expected:

@@ -15,6 +15,7 @@ from assets.partitions import Partitions, dimensions
 from assets.pinned import pinned
 from pipelines.errors import NotEnoughEvidence
 from pipelines.features import best_set, feature_set
+from pipelines.market.calendars import ALWAYS
 from pipelines.sequences.combinatorial import combinatorial, embargo_of
 from pipelines.sequences.manifest import describe
 from pipelines.sequences.matrix import content_hash, matrix
@@ -97,7 +98,8 @@ def made(lake: Lake, datasets: Datasets, settings: Settings, symbol: str, name: 
     window = spec(name, settings.training.horizons)
     keys = {"symbol": symbol, "window": window.name}
     require_trainable(lake, settings, symbol, window.timeframe)
-    tables = pinned(lake, {"symbol": symbol, "timeframe": window.timeframe})
+    calendar = settings.universe.of(symbol).calendar
+    tables = pinned(lake, {"symbol": symbol, "timeframe": window.timeframe}, calendar)
     features = tables.features
     chosen = best_set(features)
     try:
@@ -128,15 +130,18 @@ def made(lake: Lake, datasets: Datasets, settings: Settings, symbol: str, name: 
         independent_labels=found.height // (window.horizon + 1),
         independent_training=folded.training,
         independent_test=folded.test,
-        combinatorial=combinatorial_splits(
-            found, window, feature_set(chosen.name, window.timeframe).lookback
-        ),
+        combinatorial=combinatorial_splits(found, window, chosen.name, calendar),
     )
 
 
-def combinatorial_splits(rows: pl.DataFrame, window: SequenceSpec, lookback: int) -> str:
-    """Whether windows before the hold-out are enough for combinatorial splits, in words; `lookback`: of features."""
-    embargo = embargo_of(window.timeframe, lookback, window.bars)
+def combinatorial_splits(rows: pl.DataFrame, window: SequenceSpec, features: str, calendar: str) -> str:
+    """Whether windows of this feature set before the hold-out are enough for combinatorial splits, in words."""
+    if calendar != ALWAYS:
+        return (
+            f"walk-forward only: {calendar} closes, and what a morning looks back on is older than an embargo"
+        )
+    lookback = feature_set(features, window.timeframe).lookback
+    embargo = embargo_of(window.timeframe, lookback, window.bars, window.horizon)
     times = rows.filter(pl.col("fold") != "holdout")["open_time"]
     try:
         splits = list(combinatorial(times, window.timeframe, window.horizon, embargo, GROUPS, TESTED))

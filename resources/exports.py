@@ -2,14 +2,15 @@
 
 Every window stands in it encoded, (W, T, F), so it is T times as large as the matrix that training maps; its size is
 said before a byte is written. It is written through a mapped file, whose pages the system may take back, and it
-holds tensors, text and numbers only: `torch.load(path, weights_only=True)` reads it.
+holds tensors, text and numbers only: `torch.load(path, weights_only=True)` reads it. What a killed export leaves beside
+it is removed by the next one of its name.
 """
 
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.errors import BadData, BadSettings, MissingData
+from pipelines.errors import BadData, BadSettings, MissingData, SessionRefused
 from pipelines.features import feature_set
 from pipelines.features.encoding import windows as encoded
 from pipelines.features.sets import FeatureSet
@@ -25,11 +26,14 @@ from pipelines.sequences.manifest import Manifest, check_export, describe, requi
 from pipelines.sequences.matrix import content_hash
 from pipelines.sequences.specs import spec
 from pipelines.sequences.windows import Windows
-from resources.datasets import Dataset, require_horizon
+from resources.datasets import FOLDS, Dataset, require_horizon
+from resources.journal.lock import take
+from resources.lake.locking import exclusive
 
 BATCH = 256
 """Windows that are encoded at a time."""
 SETS = ("v4", "v5", "v4_hours", "v5_hours")  # what models are trained on
+VALUES, WRITER = "windows.raw", "writer"  # in the scratch folder: every window, and the lock of who writes
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def prepare(
     """The export of these symbols' datasets and rows of the `sequences` table, with the horizons of `profile`.
 
     Raises MissingData for no symbol, BadData when they were made with different features or another horizon, or
-    when a manifest does not describe its rows.
+    when the rows are not those that a dataset was made with: it and the table are stored one after the other.
     """
     if not datasets:
         raise MissingData(
@@ -100,26 +104,48 @@ def prepare(
             chosen,
             {symbol: hashes[symbol]},
         )
-        require_same(dataset.manifest, own, f"{window} dataset of {symbol}")
+        what = f"{window} dataset of {symbol}"
+        require_same(dataset.manifest, own, what)
+        _require_mapped(dataset, indexes[symbol], what)
+        require_same(dataset.manifest, own, what, index=True)
     whole = describe(dict(indexes), rows, asked, asked.horizon, chosen, hashes)
     return Export(window, chosen, dict(sorted(datasets.items())), dict(indexes), whole)
 
 
+def _require_mapped(dataset: Dataset, rows: pl.DataFrame, what: str) -> None:
+    """Refuse rows (W) of other window ends, labels or folds than those that training maps; BadData with the first."""
+    folds = pl.Series(dataset.folds).replace_strict(
+        dict(enumerate(FOLDS)), default="unknown", return_dtype=pl.String
+    )
+    mapped = {"row": pl.Series(dataset.ends), "label": pl.Series(dataset.labels), "fold": folds}
+    for name, held in mapped.items():
+        differs = rows[name].cast(held.dtype, strict=False).ne_missing(held).arg_true()
+        if differs.len():
+            at = differs[0]
+            raise BadData(
+                f"{what} must have {name} {held[at]} at {rows['open_time'][at]:%Y-%m-%d %H:%M}, found {rows[name][at]} "
+                f"in the table ({differs.len()} of {rows.height} windows differ); materialize `sequences` again."
+            )
+
+
 def write(export: Export, folder: Path, tell: Callable[[str, float], None]) -> Path:
-    """Write the file, replacing an older one when it is whole; raises BadSettings when the disk cannot hold it."""
+    """Write the file, replacing an older one when it is whole.
+
+    Raises BadSettings when the disk cannot hold it, or while another process writes a file of its name there.
+    """
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
-    needed, free = 2 * export.manifest.expanded_bytes, shutil.disk_usage(folder).free
-    if needed > free:
-        raise BadSettings(
-            f"{export.name} needs {needed / 1e9:.1f} GB while it is written, {folder} has {free / 1e9:.1f} GB free; "
-            "name another folder or fewer symbols."
-        )
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        values = _filled(export, Path(scratch) / "windows.raw", tell)
+    with _scratch(folder, export.name) as scratch:
+        needed, free = 2 * export.manifest.expanded_bytes, shutil.disk_usage(folder).free
+        if needed > free:
+            raise BadSettings(
+                f"{export.name} needs {needed / 1e9:.1f} GB while it is written, {folder} has {free / 1e9:.1f} GB "
+                "free; name another folder or fewer symbols."
+            )
+        values = _filled(export, scratch / VALUES, tell)
         rows = pl.concat([export.indexes[symbol] for symbol in export.datasets])
-        part = Path(scratch) / export.name
+        part = scratch / export.name
         torch.save(
             {
                 "windows": torch.from_numpy(values),
@@ -139,6 +165,44 @@ def write(export: Export, folder: Path, tell: Callable[[str, float], None]) -> P
             os.fsync(file.fileno())
         part.replace(folder / export.name)
     return folder / export.name
+
+
+@contextmanager
+def _scratch(folder: Path, name: str) -> Iterator[Path]:
+    """A folder `.<name>.partial` of this process alone, without what a killed one left, gone in the end.
+
+    Its lock lies in it, so nobody may take that while it is removed: both are done under a second lock, held shortly.
+    """
+    scratch = folder.resolve() / f".{name}.partial"
+    with exclusive(str(scratch), "scratch"):
+        scratch.mkdir(exist_ok=True)
+        held = _taken(scratch, name)
+        _emptied(scratch, name)
+    try:
+        yield scratch
+    finally:
+        with exclusive(str(scratch), "scratch"):
+            _emptied(scratch, name)
+            (scratch / WRITER).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody put a file of theirs into it
+                scratch.rmdir()
+            os.close(held)
+
+
+def _taken(scratch: Path, name: str) -> int:
+    try:
+        return take(scratch / WRITER)
+    except SessionRefused as refusal:
+        raise BadSettings(
+            f"{name} in {scratch.parent} must have one writer, found {(scratch / WRITER).read_text()} writing it; wait "
+            "for that one or name another folder."
+        ) from refusal
+
+
+def _emptied(scratch: Path, name: str) -> None:
+    """Only of what an export writes: nothing else is removed from a folder that belongs to a person."""
+    for own in (VALUES, name):
+        (scratch / own).unlink(missing_ok=True)
 
 
 def _filled(

@@ -1,6 +1,7 @@
-"""What features read, and when each row of it is known: stated once for formulas, detector, storage and catalogue.
+"""What features read, and when each row of it is known: stated once for detector, storage and catalogue.
 
-Joining by those times is joins.py, the tables themselves are made elsewhere.
+Hours, cohorts and breadth are joined by times of their own (joins.py, cohort_flow.py, breadth.py), which the detector
+holds against these; these stand once more in test_declaration.py, by the clock. The tables are made elsewhere.
 """
 
 from collections.abc import Mapping

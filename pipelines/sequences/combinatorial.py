@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.errors import BadSettings, NotEnoughEvidence
 from pipelines.market.timeframes import length_of
+from pipelines.sequences.volatility import volatility_bars
 
 Span = tuple[datetime, datetime]
 SHORTEST = 5
@@ -32,12 +33,13 @@ class Split:
         return _inside(times, self.train), _inside(times, self.test)
 
 
-def embargo_of(timeframe: str, lookback: int, bars: int) -> timedelta:
-    """How long after a test group's last label no training row stands: the look-back of a window's features.
+def embargo_of(timeframe: str, lookback: int, bars: int, horizon: int) -> timedelta:
+    """How long after a test group's last label no training row stands: what a window or its label's σ looks back on.
 
     lookback : bars that the longest feature looks back, including its own; bars : length of the window
+    A time, so it holds for a market that never closes: one that does looks back over its nights.
     """
-    return length_of(timeframe) * (lookback + bars - 1)
+    return length_of(timeframe) * max(lookback + bars - 1, volatility_bars(timeframe, horizon) + 1)
 
 
 def combinatorial(
@@ -45,7 +47,8 @@ def combinatorial(
 ) -> Iterator[Split]:
     """All choices of `test_groups` of `groups` stretches with equally many unique open times, in order.
 
-    times : open times of the usable rows of all symbols; their labels are known horizon + 2 bars after they open.
+    times : open times of the usable rows of all symbols, of markets that never close; their labels are known
+        horizon + 2 bars after they open.
     A training row's label is known before the test group after it opens, and it opens at least `embargo` after the
     last label of the test group before it was known. Raises BadSettings for impossible numbers, NotEnoughEvidence
     when a group is shorter than SHORTEST times the embargo and horizon + 1 bars.

@@ -1,5 +1,7 @@
 """What a sequence dataset holds, as facts that can be checked against its bytes. No rows live here."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -9,10 +11,13 @@ import polars as pl
 from pipelines.errors import BadData, MissingData
 from pipelines.features import FeatureSet
 from pipelines.sequences.labels import class_shares
+from pipelines.sequences.matrix import content_hash
 from pipelines.sequences.specs import SequenceSpec
 
 ITEM = np.dtype(np.float32).itemsize
 FOLDS_ARE = "the split of each symbol by itself; training cuts all its symbols at the same moments"
+HASHED = ("row", "label", "y", "uniqueness", "open_time", "fold")
+"""Columns of an index that an export writes out."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Manifest:
     folds_are: str  # what a fold of the index means
     features_sha256: str
     matrix_sha256: dict[str, str]  # per symbol
+    index_sha256: dict[str, str]  # per symbol, of the columns HASHED of its index
 
 
 def describe(
@@ -74,15 +80,39 @@ def describe(
         folds_are=FOLDS_ARE,
         features_sha256=features.sha256,
         matrix_sha256=dict(matrix_sha256),
+        index_sha256={symbol: index_hash(index) for symbol, index in indexes.items()},
     )
 
 
-def require_same(stated: Manifest, found: Manifest, what: str) -> None:
+def index_hash(index: pl.DataFrame) -> str:
+    """sha256 of the columns HASHED of an index (W rows), those that it has, in its order of rows, every bit of a float.
+
+    It does not depend on the process, nor on the width of an integer or the encoding of a text.
+    """
+    digest = hashlib.sha256()
+    for name in HASHED:
+        if name in index.columns:
+            digest.update(f"{name} {_column_hash(index[name])}\n".encode())
+    return digest.hexdigest()
+
+
+def _column_hash(column: pl.Series) -> str:
+    if column.name == "fold":
+        return hashlib.sha256(json.dumps(column.cast(pl.String).to_list()).encode()).hexdigest()
+    numbers = column.dt.epoch("us") if column.dtype.is_temporal() else column
+    numbers = numbers.cast(pl.Float64 if column.dtype.is_float() else pl.Int64)
+    # A null is hashed apart, since numpy has none: filled with nought it would hash as nought.
+    return content_hash(numbers.is_null().to_numpy()) + content_hash(numbers.fill_null(0).to_numpy())
+
+
+def require_same(stated: Manifest, found: Manifest, what: str, *, index: bool = False) -> None:
     """Raises BadData with both values of the first fact in which a stored manifest and what was read disagree.
 
-    The profile is no such fact: what it decides is the horizon.
+    The profile is no such fact: what it decides is the horizon. The hash of the index is one with `index`: training
+    makes the index again instead, and says which row differs.
     """
-    for name in (field.name for field in fields(Manifest) if field.name != "profile"):
+    left_out = {"profile"} if index else {"profile", "index_sha256"}
+    for name in (field.name for field in fields(Manifest) if field.name not in left_out):
         expected, read = getattr(stated, name), getattr(found, name)
         if expected != read:
             raise BadData(

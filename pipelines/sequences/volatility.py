@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.sequences.grid import micros, run_position, step_of
+from pipelines.sequences.runs import bars_before
 
 CHUNK = 8192
 """Windows whose spread is computed at once: 8,192 × 288 float64 are 19 MB."""
@@ -19,21 +19,21 @@ def volatility_bars(timeframe: str, horizon: int) -> int:
 def volatility(bars: pl.DataFrame, timeframe: str, horizon: int) -> NDArray[np.float64]:
     """σ_t (N,), log return per bar: std (ddof 1) of ln(C_u/C_{u−1}), u = t−n+1 … t (FEATURES.md "Labels").
 
-    NaN before n + 1 bars of a gap-free run and where the returns are flat. Each value is computed from its
+    NaN before n + 1 bars of a run without an unknown gap (runs.py: of a market that closes `bars` say which) and
+    where the returns are flat. Each value is computed from its
     own n returns and nothing else, so the live value from n + 1 bars equals the batch value bit for bit. Returns
     from or to a price of another market (a hole filled from a second venue) are left out; NaN where less than half
     remain.
     """
     n = volatility_bars(timeframe, horizon)
-    step = step_of(timeframe)
-    times = micros(bars["open_time"])
-    sigma = np.full(times.size, np.nan)
-    if times.size <= n:
+    before = bars_before(bars, timeframe)
+    sigma = np.full(before.size, np.nan)
+    if before.size <= n:
         return sigma
     returns, here = np.diff(np.log(bars["close"].to_numpy())), of_this_market(bars)
     returns[~(here[1:] & here[:-1])] = np.nan
     windows = np.lib.stride_tricks.sliding_window_view(returns, n)  # row i ends at bar i + n
-    ends = np.flatnonzero(run_position(times, step) >= n)
+    ends = np.flatnonzero(before >= n)
     for first in range(0, ends.size, CHUNK):
         at = ends[first : first + CHUNK]
         block = np.ascontiguousarray(windows[at - n])

@@ -74,7 +74,7 @@ def trained(world: World) -> Zoo:
     record(world, candles(DAYS))
     assert built(world, "1h").success
     assert built(world).success
-    tables = pinned(world.lake, QUARTERS)
+    tables = pinned(world.lake, QUARTERS, "always")
     candidate = fit_boosted_trees(
         tables.features,
         tables.bars,

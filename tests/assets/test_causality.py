@@ -1,16 +1,20 @@
 """is_causal on the real road: green with its figures, and red without a write when a feature reads one bar ahead."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import pytest
 
+from assets import causality
 from assets.causality import NEWEST
-from pipelines.features import averages, price, sets
+from pipelines.features import Feature, averages, momentum, price, sets
 from pipelines.features.block import Array, Block
 from pipelines.features.declaration import feature
+from pipelines.market.calendars import Calendar, closing_sessions
 from tests.assets.world import World, checks, materialised, toml, why
+from tests.pipelines.features import makers
 
 MINUTE, KEYS = "BTC-USD|1m", {"symbol": "BTC-USD", "timeframe": "1m"}
 
@@ -75,3 +79,40 @@ def test_a_set_of_one_s_own_is_stored_and_looked_at(
     sets.catalogue.cache_clear()
     assert not result.success
     assert "tomorrow reads the future: row " in why(result)
+
+
+def test_each_run_draws_its_cuts_by_its_newest_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    monkeypatch.setattr(causality, "declared_leaks", lambda *_, seed, **__: seeds.append(seed) or [])
+    bars = makers.bars(300)
+    for rows in (299, 300, 300):
+        assert causality.causal(bars.head(rows), "1m", ["sma_7"], {}, None).passed
+    assert seeds[1] == seeds[2] == seeds[0] + 1
+
+
+XNYS = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("leaking", [False, True])
+def test_over_the_nights_of_a_market_that_closes_a_leak_is_seen(
+    leaking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macd looks back on 276 bars and a session of XNYS has 78 of five minutes; without nights it is never known."""
+    honest = momentum.macd.formula
+    if leaking:
+        ahead = Feature(**{**vars(momentum.macd), "formula": lambda x: np.append(honest(x)[1:], 0.0)})
+        monkeypatch.setattr(momentum, "macd", ahead)
+        sets.catalogue.cache_clear()
+    opens = Calendar("XNYS").opens(*XNYS, "5m")
+    bars = makers.bars(len(opens), "5m", seed=1).with_columns(open_time=opens)
+    verdict = causality.causal(bars, "5m", ["macd", "sma_7"], {}, closing_sessions("XNYS", *XNYS))
+    sets.catalogue.cache_clear()
+    assert verdict.passed is not leaking
+    assert verdict.metadata["never_known"].value == "none"
+    assert ("macd reads the future" in verdict.metadata["found"].value) is leaking
+
+
+def test_what_is_never_known_in_the_bars_that_are_looked_at_is_named() -> None:
+    verdict = causality.causal(makers.bars(100), "1m", ["sma_7", "macd"], {}, None)
+    assert verdict.passed
+    assert verdict.metadata["never_known"].value == "macd"

@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from assets import features
 from assets.bars import bars_of, ledger_of
 from assets.data_quality import require_trainable
+from assets.feature_months import Made
 from assets.repairing import repair
 from pipelines.errors import MissingData, NotEnoughEvidence
 from pipelines.market.coverage import totals
@@ -167,6 +170,24 @@ def test_features_by_themselves_need_bars_that_were_judged_and_found_good(candle
     )
     bars = candles.lake.read("bars", KEYS)
     candles.lake.replace_months("bars", bars.with_columns(pl.col("volume") * 2), KEYS)
+    assert "found those of other bars; materialize `data_quality` first." in why(alone(candles))
+    assert candles.lake.fingerprint("features", KEYS) == before
+
+
+def test_bars_that_come_while_features_are_made_were_not_judged(
+    candles: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged when the run began; those that it read are newer, and nobody has looked at them."""
+    assert build(candles).success
+    before = candles.lake.fingerprint("features", KEYS)
+    bars = candles.lake.read("bars", KEYS)
+    honest = features.made_now
+
+    def after_others_wrote(*given: Any) -> Made:
+        candles.lake.replace_months("bars", bars.with_columns(pl.col("volume") * 2), KEYS)
+        return honest(*given)
+
+    monkeypatch.setattr(features, "made_now", after_others_wrote)
     assert "found those of other bars; materialize `data_quality` first." in why(alone(candles))
     assert candles.lake.fingerprint("features", KEYS) == before
 

@@ -95,7 +95,7 @@ def test_features_that_lag_behind_their_bars_leave_the_old_report(world: World, 
 def test_importance_knows_nothing_of_the_hold_out(world: World, tables: Tables) -> None:
     """One day of hold-out (world.REST) and a label of six hours that is known when bar t + 7 has opened."""
     store(world, tables)
-    found = labelled(pinned(world.lake, KEYS), "1h", world.settings)
+    found = labelled(pinned(world.lake, KEYS, "always"), "1h", world.settings)
     end = tables[1]["open_time"][-1] + timedelta(hours=1)
     assert found.horizon == 6
     assert found.rows["open_time"].max() == end - timedelta(days=1) - timedelta(hours=8)

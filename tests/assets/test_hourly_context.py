@@ -113,7 +113,7 @@ def test_hours_are_read_as_they_were_judged_last_and_training_knows_of_others(wo
         other.lake.replace_months("bars", newer, HOURLY)
         assert built(other).success
         assert other.lake.read("features", QUARTERS).equals(first)
-        assert pinned(other.lake, QUARTERS).features.equals(first)
+        assert pinned(other.lake, QUARTERS, "always").features.equals(first)
 
         judged = other.lake.read("data_quality", HOURLY)
         sha, version = (
@@ -122,9 +122,9 @@ def test_hours_are_read_as_they_were_judged_last_and_training_knows_of_others(wo
         again = judged.with_columns(bars_sha256=pl.lit(sha), bars_version=pl.lit(version, pl.Int64))
         other.lake.replace("data_quality", again, HOURLY)
         with pytest.raises(BadData, match="made of its bars and hours as they are stored"):
-            pinned(other.lake, QUARTERS)
+            pinned(other.lake, QUARTERS, "always")
         assert built(other).success
-        assert not pinned(other.lake, QUARTERS).features["hour_mom_1"].equals(first["hour_mom_1"])
+        assert not pinned(other.lake, QUARTERS, "always").features["hour_mom_1"].equals(first["hour_mom_1"])
 
 
 def test_hourly_context_needs_hours_among_the_timeframes() -> None:

@@ -148,14 +148,14 @@ def test_too_few_of_a_class_is_told_from_too_few_labels(
 
 
 def test_other_bars_are_other_data(hours: World) -> None:
-    before = pinned(hours.lake, KEYS)
+    before = pinned(hours.lake, KEYS, "always")
     dearer = before.bars.with_columns(pl.col("open", "high", "low", "close") * 1.01)
     hours.lake.replace_months("bars", dearer, KEYS)
     keep_features(hours.lake, before.features, KEYS)  # as if they had been made again, and were the same
-    after = pinned(hours.lake, KEYS)
+    after = pinned(hours.lake, KEYS, "always")
     assert after.features.equals(before.features)
     assert after.sha256 != before.sha256
-    again = pinned(hours.lake, KEYS, *(receipt.version for receipt in before.receipts))
+    again = pinned(hours.lake, KEYS, "always", *(receipt.version for receipt in before.receipts))
     assert again.sha256 == before.sha256
     assert again.bars.equals(before.bars)
 
@@ -193,7 +193,7 @@ def test_a_dataset_names_its_bars(tmp_path: Path, instance: dg.DagsterInstance) 
     minutes = {"symbol": "BTC-USD", "timeframe": "1m"}
     bars = world.lake.read("bars", minutes)
     world.lake.replace_months("bars", bars.with_columns(pl.col("open") * 1.01), minutes)
-    assert tables_of(world.lake, "BTC-USD", dataset).bars.equals(bars)
+    assert tables_of(world.lake, "BTC-USD", dataset, "always").bars.equals(bars)
     for table in ("features", "bars"):
         with pytest.raises(BadData, match=f"{table} of BTC-USD at version .* must hash to 00"):
-            tables_of(world.lake, "BTC-USD", replace(dataset, **{f"{table}_sha256": "00"}))
+            tables_of(world.lake, "BTC-USD", replace(dataset, **{f"{table}_sha256": "00"}), "always")

@@ -185,12 +185,12 @@ def test_features_of_older_formulas_are_not_trained_on(
 ) -> None:
     world.lake.replace_months("bars", bars.head(3_000), KEYS)
     materialise(world.lake, world)
-    assert pinned(world.lake, KEYS).features.height == 3_000
+    assert pinned(world.lake, KEYS, "always").features.height == 3_000
     monkeypatch.setattr("assets.increments.formulas", lambda: "another formula")
     with pytest.raises(
         BadData, match=r"by the formulas as they are, found others, .* in 2024-01; materialize"
     ):
-        pinned(world.lake, KEYS)
+        pinned(world.lake, KEYS, "always")
 
 
 def test_another_calendar_is_another_input(world: World, bars: pl.DataFrame) -> None:

@@ -54,8 +54,18 @@ def test_long_histories_say_how_they_can_be_split() -> None:
         fold=pl.when(pl.int_range(pl.len()) < 50_000).then(pl.lit("train")).otherwise(pl.lit("holdout"))
     )
     said = "15 splits of 6 groups, 2 tested at a time, with an embargo of 5:35:00"
-    assert combinatorial_splits(rows, window, 276) == said
-    assert combinatorial_splits(rows.head(9_000), window, 276).startswith("walk-forward only: ")
+    assert combinatorial_splits(rows, window, "v5", "always") == said
+    assert combinatorial_splits(rows.head(9_000), window, "v5", "always").startswith("walk-forward only: ")
+    assert combinatorial_splits(rows, window, "v5", "XNYS").startswith("walk-forward only: XNYS closes")
+
+
+def test_the_embargo_counts_how_far_hours_reach_back() -> None:
+    """v5_hours looks back 3,061 minutes: with 60 minutes of a window that is 3,120."""
+    times = pl.datetime_range(START, START + timedelta(minutes=120_000), "1m", eager=True)
+    rows = pl.DataFrame({"open_time": times, "fold": "train"})
+    assert combinatorial_splits(rows, spec("lstm60"), "v5_hours", "always").endswith(
+        "with an embargo of 2 days, 4:00:00"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,28 @@
 """Exports: every window of every symbol stands in the file as a model would see it, and the size is said before."""
 
 import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
-from pipelines.errors import BadData, MissingData, UnknownName
+from pipelines.errors import BadData, BadSettings, MissingData, UnknownName
 from pipelines.features import best_set, compute, feature_set
 from pipelines.features.encoding import windows as encoded
 from pipelines.sequences.index import index
 from pipelines.sequences.labels import labels
-from pipelines.sequences.manifest import describe
+from pipelines.sequences.manifest import describe, index_hash
 from pipelines.sequences.matrix import content_hash, matrix
 from pipelines.sequences.specs import SPECS, spec
 from pipelines.settings import parse
@@ -82,7 +88,7 @@ def test_the_file_holds_every_window_as_a_model_sees_it(tmp_path: Path) -> None:
         assert np.array_equal(held["windows"][number].numpy(), encoded(np.array(raw), held["features"])[0])
         first = makers.START + timedelta(minutes=end + (5 if end >= 500 else 0))
         assert rows["open_time"][number] == first
-    assert not list((tmp_path / "out").glob("tmp*")), "nothing is left beside the file"
+    assert list((tmp_path / "out").iterdir()) == [path], "nothing is left beside the file"
 
 
 def test_the_size_is_said_before_a_byte_is_written(tmp_path: Path) -> None:
@@ -152,6 +158,166 @@ def test_rows_that_their_manifest_does_not_describe_are_not_exported(tmp_path: P
         BadData, match=f"of ETH-USD must have windows {count} as its manifest says, found {count - 1}"
     ):
         prepare("lstm60", export.datasets, shorter)
+
+
+def other_row(rows: pl.DataFrame, **change: object) -> pl.DataFrame:
+    """The third row with another value in a column."""
+    third = pl.int_range(pl.len()) == 2
+    return rows.with_columns(
+        pl.when(third).then(pl.lit(value)).otherwise(pl.col(name)).cast(rows.schema[name]).alias(name)
+        for name, value in change.items()
+    )
+
+
+def swapped_labels(rows: pl.DataFrame) -> pl.DataFrame:
+    """Two labels exchanged: every count and share stays."""
+    labels = rows["label"].to_list()
+    up, down = labels.index(2), labels.index(0)
+    labels[up], labels[down] = 0, 2
+    return rows.with_columns(label=pl.Series(labels, dtype=rows.schema["label"]))
+
+
+AGAIN = "materialize `sequences` again"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            swapped_labels,
+            rf"must have label (0|2) at 2.*, found (0|2) in the table \(2 of \d+ windows differ\); {AGAIN}",
+        ),
+        (
+            lambda rows: other_row(rows, row=rows["row"][2] + 1),
+            rf"must have row \d+ at .* \(1 of \d+ windows differ\); {AGAIN}",
+        ),
+        (
+            lambda rows: other_row(rows, y=np.nextafter(rows["y"][2], 1)),
+            f"must have index_sha256 .*; {AGAIN}",
+        ),
+        (lambda rows: other_row(rows, y=None), f"must have index_sha256 .*; {AGAIN}"),
+        (
+            lambda rows: other_row(rows, uniqueness=rows["uniqueness"][2] / 2),
+            f"must have index_sha256 .*; {AGAIN}",
+        ),
+        (
+            lambda rows: other_row(rows, open_time=rows["open_time"][2] + timedelta(seconds=1)),
+            f"must have index_sha256 .*; {AGAIN}",
+        ),
+    ],
+    ids=["labels", "row", "y", "no y", "uniqueness", "time"],
+)
+def test_rows_of_another_run_than_the_matrix_are_not_exported(
+    tmp_path: Path, change: Callable[[pl.DataFrame], pl.DataFrame], says: str
+) -> None:
+    """A kill after the dataset is stored and before its rows are: counts and shares may agree."""
+    export = stored(tmp_path)
+    changed = {**export.indexes, "ETH-USD": change(export.indexes["ETH-USD"])}
+    with pytest.raises(BadData, match=f"lstm60 dataset of ETH-USD {says}"):
+        prepare("lstm60", export.datasets, changed)
+
+
+def test_folds_other_than_those_that_are_mapped_are_not_exported(tmp_path: Path) -> None:
+    """The index files and the manifest may disagree too, when one of them is damaged."""
+    export = stored(tmp_path)
+    held = export.datasets["ETH-USD"]
+    folds = held.folds.copy()
+    folds[4] = 77
+    with pytest.raises(BadData, match=r"must have fold unknown at .*, found train in the table \(1 of"):
+        prepare("lstm60", {**export.datasets, "ETH-USD": replace(held, folds=folds)}, export.indexes)
+
+
+def test_rows_as_the_lake_gives_them_are_those_of_the_manifest(tmp_path: Path) -> None:
+    """Another width of integers and another encoding of text are the same rows; another order is not."""
+    export = stored(tmp_path)
+    rows = export.indexes["BTC-USD"]
+    wide = rows.with_columns(pl.col("label").cast(pl.Int64), pl.col("fold").cast(pl.Categorical))
+    assert index_hash(wide) == index_hash(rows) == export.manifest.index_sha256["BTC-USD"]
+    assert index_hash(rows.reverse()) != index_hash(rows)
+
+
+def free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """A disk with so many bytes free when nothing lies in the folder."""
+
+    def usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=size - sum(p.stat().st_size for p in folder.rglob("*.raw")))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+
+
+def test_a_disk_that_cannot_hold_the_file_is_refused_before_a_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed export left is removed before the disk is measured."""
+    export, out = stored(tmp_path / "datasets"), tmp_path / "out"
+    left = out / f".{export.name}.partial"
+    left.mkdir(parents=True)
+    (left / "windows.raw").write_bytes(b"x")
+    free(monkeypatch, 2 * export.manifest.expanded_bytes)
+    path = write(export, out, silent)
+    path.unlink()
+    free(monkeypatch, 2 * export.manifest.expanded_bytes - 1)
+    with pytest.raises(
+        BadSettings, match=r"needs 0.0 GB while it is written, .* has 0.0 GB free; name another"
+    ):
+        write(export, out, silent)
+    assert list(out.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from resources.exports import write
+from tests.resources.test_exports import stored
+def tell(what, share):
+    if share > 0.4:
+        os.kill(os.getpid(), signal.SIGKILL)
+write(stored(Path(sys.argv[1]) / "killed"), Path(sys.argv[1]) / "out", tell)
+"""
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    root, out = Path(__file__).parents[2], tmp_path / "out"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    export = stored(tmp_path / "datasets")
+    scratch = out / f".{export.name}.partial"
+    assert (scratch / "windows.raw").stat().st_size == export.manifest.expanded_bytes
+    path = write(export, out, silent)
+    assert list(out.iterdir()) == [path]
+
+
+def test_a_second_export_of_the_same_name_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    export, out = stored(tmp_path / "datasets"), tmp_path / "out"
+    said: list[str] = []
+
+    def tell(what: str, share: float) -> None:
+        if not said:
+            with pytest.raises(BadSettings, match=rf"one writer, found pid {os.getpid()} on host") as refusal:
+                write(export, tmp_path / "datasets" / ".." / "out", silent)
+            said.append(str(refusal.value))
+            write(export, tmp_path / "elsewhere", silent)
+
+    path = write(export, out, tell)
+    assert said[0].startswith(f"{export.name} in {out} must have one writer, found pid")
+    assert said[0].endswith("; wait for that one or name another folder.")
+    assert list(out.iterdir()) == [path]
+    assert torch.load(path, weights_only=True)["windows"].shape == export.manifest.shape
+
+
+def test_nothing_of_a_person_is_removed(tmp_path: Path) -> None:
+    export, out = stored(tmp_path / "datasets"), tmp_path / "out"
+    theirs = out / f".{export.name}.partial" / "notes.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    write(export, out, silent)
+    assert theirs.read_text() == "mine"
+    assert list(theirs.parent.iterdir()) == [theirs]
 
 
 def test_symbols_can_be_named_and_one_without_a_dataset_is_said(tmp_path: Path) -> None:

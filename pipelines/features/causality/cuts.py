@@ -1,7 +1,7 @@
 """Where the future is cut: the rows after which a leak is likely to show, and rows spread evenly over the rest.
 
-A leak of the hour shows before the hour ends, one of a fill inside the hole, one of a warm-up at the start. What
-is done after a cut is modes.py.
+A leak of the hour shows before the hour ends, one of a fill inside the hole, one of a warm-up at the start, one of
+another table before a row of it becomes known. What is done after a cut is modes.py.
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,28 @@ def edges(bars: pl.DataFrame, times: Numbers, features: pl.DataFrame) -> Numbers
         _moves(bars),
     ]
     return np.unique(np.concatenate([spread(kind, _EACH) for kind in kinds]))
+
+
+def becoming_known(usable: Numbers, known: Numbers, most: int, rng: np.random.Generator) -> Numbers:
+    """The last bar before each row of a table becomes known, and the bar at which it does; of more than `most` a draw.
+
+    usable, known : when each bar is usable, ascending, and when each row of the table was known, in µs
+    What any bar since the row before reads of a row too early, be it by a microsecond, a cut after that last bar shows.
+    A draw has such last bars only: where rows are dense, they are the bars at which others become known as well.
+    """
+    first = np.unique(np.searchsorted(usable, known))
+    before = first[first > 0] - 1
+    if before.size > most:
+        return drawn(before, most, rng)
+    return np.union1d(before, first[first < usable.size])
+
+
+def drawn(rows: Numbers, most: int, rng: np.random.Generator) -> Numbers:
+    """The rows if there are at most so many, otherwise a random one out of each of so many equal stretches of them."""
+    if rows.size <= most:
+        return rows
+    bounds = np.linspace(0, rows.size, most + 1).astype(np.int64)
+    return rows[rng.integers(bounds[:-1], bounds[1:])]
 
 
 def spread(rows: Sequence[int] | Numbers, most: int) -> Numbers:

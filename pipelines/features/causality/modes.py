@@ -106,6 +106,7 @@ def _after_a_gap(rest: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
 UP = Mode("times 1e6", _times(1e6))
 DOWN = Mode("times 1e-6", _times(1e-6))
 OTHER = Mode("another market", _another_market)
+AFTER_A_GAP = Mode("after a gap", _after_a_gap)
 MODES = (
     UP,
     OTHER,
@@ -113,7 +114,7 @@ MODES = (
     Mode("cut off", _same, keep=lambda rows: np.zeros(rows, dtype=np.bool_)),
     Mode("reversed", _reversed),
     Mode("without ticks", _ticks_lost),
-    Mode("after a gap", _after_a_gap),
+    AFTER_A_GAP,
     Mode("every other row lost", _same, keep=lambda rows: np.arange(rows) % 2 == 1),
 )
 """Every mode. The first three change every number, each by another rule: pieces that get one mode only get these."""

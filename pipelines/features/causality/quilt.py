@@ -85,7 +85,7 @@ def _moved(world: World, part: Part, quilt: Quilt, mode: Mode, number: int) -> s
         return set()
     before = run(part.compute, quilt.bars, {}, "pieces of the bars in a row").select(other)[quilt.at]
     moved = differing(before, after.select(other), bitwise=mode.same_shape)
-    return set(moved) | _hidden(whole.select(other), before)
+    return set(moved) | hidden(whole.select(other), before)
 
 
 def _sewn(world: World, rows: Numbers, memory: int) -> Quilt:
@@ -108,8 +108,8 @@ def _sewn(world: World, rows: Numbers, memory: int) -> Quilt:
     )
 
 
-def _hidden(whole: pl.DataFrame, pieces: pl.DataFrame) -> set[str]:
-    """Columns that are unknown in a piece where the whole series knows them."""
+def hidden(whole: pl.DataFrame, pieces: pl.DataFrame) -> set[str]:
+    """Columns that are unknown in a piece where the whole series knows them; both of the same rows."""
     return {
         name
         for name in pieces.columns

@@ -55,15 +55,15 @@ class World:
                 f"tables {', '.join(tables)} are cut by when a bar is usable: expected usable_after, found none; give "
                 f"the time from a bar's {time!r} until it can be acted on, such as its length."
             )
-        self._usable = self.times + (usable_after or timedelta(0)) // timedelta(microseconds=1)
-        self._known = {n: _microseconds(table.frame, table.known_at, n) for n, table in tables.items()}
+        self.usable = self.times + (usable_after or timedelta(0)) // timedelta(microseconds=1)
+        self.known = {n: _microseconds(table.frame, table.known_at, n) for n, table in tables.items()}
         frames = {name: table.frame for name, table in tables.items()}
-        self.features = self._run(bars, frames, "the bars as they are")
+        self.features = self.run(bars, frames, "the bars as they are")
         if not self.features.columns:
             raise BadData(
                 f"the function gives nothing but {time!r}: expected a feature at least; return what it computes."
             )
-        again = self._run(bars, frames, "the bars as they are")
+        again = self.run(bars, frames, "the bars as they are")
         if not self.features.equals(again):
             raise BadData(
                 "the function gives other values for the same bars: expected the same twice, found different ones; "
@@ -81,10 +81,11 @@ class World:
         return bool((np.diff(self.times) == 0).any())
 
     def cuttable(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those rows after which something later comes: the last one of each time."""
-        later = np.append(np.diff(self.times) > 0, self.tables != {})
-        ends: NDArray[np.int64] = rows[(rows <= self.last_cut) & later[rows]]
-        return ends
+        """For each of the rows the last one of its time, if something comes after it, sorted; nothing else is a cut."""
+        later = np.append(np.diff(self.times) > 0, self.tables != {})[: self.rows]
+        ends = np.flatnonzero(later)
+        at = np.unique(np.searchsorted(ends, rows))
+        return ends[at[at < ends.size]]
 
     @property
     def last_cut(self) -> int:
@@ -96,11 +97,11 @@ class World:
         rng = self.random(cut, mode)
         bars, _ = perturbed(self.bars, np.arange(self.rows) > cut, mode, rng)
         tables = {
-            name: perturbed(table.frame, self._known[name] > self._usable[cut], mode, rng)[0]
+            name: perturbed(table.frame, self.known[name] > self.usable[cut], mode, rng)[0]
             for name, table in self.tables.items()
         }
         what = f"the bars with the future {mode.name} after row {cut}"
-        found = self._run(bars, tables, what)
+        found = self.run(bars, tables, what)
         if found.columns != self.features.columns:
             raise BadData(
                 f"the function gives other columns for {what}: expected {', '.join(self.features.columns)}, found "
@@ -112,8 +113,8 @@ class World:
         """The same numbers for the same seed, cut and mode."""
         return np.random.default_rng([self.seed, number, crc32(mode.name.encode())])
 
-    def _run(self, bars: pl.DataFrame, tables: Mapping[str, pl.DataFrame], what: str) -> pl.DataFrame:
-        """The features without the rows' own time, which names a row and is no feature."""
+    def run(self, bars: pl.DataFrame, tables: Mapping[str, pl.DataFrame], what: str) -> pl.DataFrame:
+        """The features of these inputs without the rows' own time, which names a row and is no feature."""
         return run(self._compute, bars, tables, what).drop(self.time, strict=False)
 
 
@@ -140,11 +141,14 @@ def run(compute: Compute, bars: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
 
 def _microseconds(frame: pl.DataFrame, what: str | pl.Expr, name: str) -> NDArray[np.int64]:
     """Times as microseconds since 1970, (N,); raises BadData for anything that is no complete column of times."""
-    if isinstance(what, str) and what not in frame.columns:
+    moment = pl.col(what) if isinstance(what, str) else what
+    if missing := [column for column in moment.meta.root_names() if column not in frame.columns]:
+        option = "time=…" if name == "bars" else "its Table's known_at"
         raise BadData(
-            f"{name} has no column {what!r}: expected the time of each row, found {', '.join(frame.columns)}."
+            f"{name} has no column {missing[0]!r}: expected the time of each row, found "
+            f"{', '.join(frame.columns) or 'no column'}; name the column of the time in {option}."
         )
-    column = frame.select(pl.col(what) if isinstance(what, str) else what).to_series()
+    column = frame.select(moment).to_series()
     if not isinstance(column.dtype, pl.Datetime) or column.null_count():
         raise BadData(
             f"{name} needs a time in every row: expected datetimes, found {column.dtype} with {column.null_count()} "

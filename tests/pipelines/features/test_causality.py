@@ -8,13 +8,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.errors import BadData
-from pipelines.features import catalogue
+from pipelines.errors import BadData, UnknownName
+from pipelines.features import catalogue, compute, hours
 from pipelines.features.causality import MODES, Mode, Table, declared_leaks, leaks
+from pipelines.features.causality.cuts import becoming_known
 from pipelines.features.causality.modes import perturbed
 from pipelines.features.continued import memory
+from pipelines.features.joins import last_known
 from pipelines.market.schemas import BARS, FUNDING
-from pipelines.market.timeframes import length_of, minutes_of
+from pipelines.market.timeframes import GRACE, length_of, minutes_of
 from tests.pipelines.features import makers
 
 CLOSE, TIME = pl.col("close"), pl.col("open_time")
@@ -325,16 +327,142 @@ def test_every_way_at_every_row_also_with_a_table() -> None:
         assert [one.row for one in found] == [70], seed
 
 
+def stacked(symbols: int, minutes: int) -> pl.DataFrame:
+    """Symbols one above the other, a row each a minute."""
+    rng = np.random.default_rng(symbols)
+    times = [makers.START + k * MINUTE for k in range(minutes) for _ in range(symbols)]
+    closes = np.exp(rng.normal(0.0, 1e-3, (minutes, symbols)).cumsum(axis=0)).reshape(-1)
+    names = [f"S{number:02d}" for number in range(symbols)] * minutes
+    return pl.DataFrame(
+        {"open_time": pl.Series(times, dtype=BARS["open_time"]), "symbol": names, "close": closes}
+    )
+
+
+@pytest.mark.parametrize("looks", [2_000, 80])
+def test_every_time_of_stacked_symbols_is_cut_when_there_are_at_most_so_many(looks: int) -> None:
+    """79 of 80 times have a future; of 3,200 rows only the last of each time is a cut."""
+    bars = stacked(40, 80)
+    ahead = CLOSE.shift(-1).over("symbol")
+    for minute in (17, 58):
+        one = pl.when(makers.START + minute * MINUTE == TIME).then(ahead).otherwise(CLOSE)
+        found = leaks(column(one), bars, looks=looks)
+        assert [leak.row for leak in found] == [40 * minute], minute
+    assert leaks(column(CLOSE.diff().over("symbol")), bars, looks=looks) == []
+
+
+def test_of_more_times_as_many_as_looks_are_cut() -> None:
+    bars, cuts = stacked(20, 400), set()
+
+    def watching(rows: pl.DataFrame) -> pl.DataFrame:
+        cuts.add(rows.height)
+        return rows.select("open_time", "close")
+
+    cut_off = [mode for mode in MODES if mode.name == "cut off"]
+    leaks(watching, bars, looks=100, modes=cut_off)
+    assert 100 <= len(cuts - {bars.height}) <= 160  # the edges as well
+    assert all(rows % 20 == 0 for rows in cuts)
+    leaks(watching, bars, looks=100, modes=cut_off, thorough=True)
+    assert cuts == {20 * minute for minute in range(1, 401)}
+
+
+def test_thorough_leaves_out_no_row_however_few_the_looks() -> None:
+    """One row of 1,500, without and with a table that it is read of: found whatever the seed."""
+    bars = makers.bars(1_500, seed=4).with_columns(volume=pl.int_range(1_500).cast(pl.Float64))
+    late = pl.when(pl.col("volume") == 237.0).then(CLOSE.shift(-1)).otherwise(CLOSE)
+    for seed in range(3):
+        found = leaks(column(late), bars, looks=5, thorough=True, seed=seed, modes=MODES[:2])
+        assert [(one.row, one.distance) for one in found] == [(237, 1)], seed
+    few = bars.head(300)
+    told = few.select("open_time", told="close")
+    one = pl.when(pl.col("volume") == 237.0).then(pl.col("told").shift(-1)).otherwise(pl.col("told"))
+    found = leaks(
+        lambda bars, table: bars.join(table, on="open_time", how="left").select("open_time", found=one),
+        few,
+        tables={"table": Table(told, TIME + MINUTE)},
+        usable_after=MINUTE,
+        looks=5,
+        thorough=True,
+        modes=MODES[:2],
+    )
+    assert [(one.row, one.distance) for one in found] == [(237, 1)]
+
+
+# --- other tables, at the moments at which their rows become known
+
+
+def known_early(early: timedelta) -> Callable[..., pl.DataFrame]:
+    """joins.context with each longer bar known so much earlier than it is."""
+
+    def context(
+        rows: pl.DataFrame, timeframe: str, longer: pl.DataFrame, longer_timeframe: str, prefix: str
+    ) -> pl.DataFrame:
+        usable = rows["open_time"] + length_of(timeframe) + GRACE
+        reach = length_of(longer_timeframe)
+        found = last_known(usable, longer, TIME + reach + GRACE - early, reach - timedelta(microseconds=1))
+        return pl.concat([rows, found.select(pl.all().name.prefix(prefix))], how="horizontal")
+
+    return context
+
+
+def test_an_hour_known_a_minute_early_is_found_whatever_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most one row an hour, of 2,000 minutes, sees the hour that is not over."""
+    bars = makers.bars(2_000, seed=5)
+    read = {"hours": makers.tables(bars, "1m", 5)["hours"]}
+    names = ["hour_close_sma_50_ratio"]
+    honest = compute(bars, "1m", names, **read)
+    monkeypatch.setattr(hours, "context", known_early(MINUTE))
+    peeking = compute(bars, "1m", names, **read)
+    rows = [row for row in range(2_000) if honest.row(row) != peeking.row(row)]
+    assert 15 <= len(rows) <= 34
+    for seed in range(20):
+        found = declared_leaks(bars, "1m", names, tables=read, seed=seed)
+        assert {one.row for one in found} <= set(rows), seed
+        assert found, seed
+
+
+def test_bars_at_which_rows_of_a_table_become_known() -> None:
+    usable = np.arange(10, 110, 10)  # 10, 20 … 100
+    known = np.array([3, 30, 31, 55, 55, 101])
+    rng = np.random.default_rng(0)
+    assert becoming_known(usable, known, 40, rng).tolist() == [0, 1, 2, 3, 4, 5, 9]
+    dense = becoming_known(usable, usable, 3, rng)
+    assert dense.size == 3
+    assert set(dense.tolist()) <= set(range(9))
+    assert becoming_known(usable, np.empty(0, dtype=np.int64), 3, rng).size == 0
+    assert becoming_known(np.empty(0, dtype=np.int64), known, 3, rng).size == 0
+
+
 def test_nothing_to_look_at_is_no_verdict() -> None:
     honest = column(CLOSE)
+    refused(honest, "expected 0 .no pieces. or more, found -5; give", memory=-5)
+    for looks in (0, -1):
+        refused(honest, f"looks is how many rows .*: expected 1 or more, found {looks}; leave", looks=looks)
+        refused(honest, "looks is how many rows", looks=looks, memory=0, cuts=[5])
     refused(
         lambda bars: bars.select("open_time"), "gives nothing but 'open_time': expected a feature at least"
     )
     refused(honest, "found no mode", modes=[])
     refused(honest, "no cut of .* has a future: expected some in 0 … 58", cuts=[59, 99])
     refused(honest, "no cut of", cuts=[])
-    refused(honest, "bars has no column 'closed'", time="closed")
+    refused(honest, "bars has no column 'closed': .*; name the column of the time in time=…", time="closed")
+    late = pl.DataFrame({"at": [makers.START]})
+    for known_at in ("known", pl.col("known") + MINUTE):
+        table = {"late": Table(late, known_at)}
+        what = "late has no column 'known': .*; name the column of the time in its Table's known_at"
+        refused(honest, what, tables=table, usable_after=MINUTE)
     refused(
         lambda bars: bars.select(pl.when(CLOSE > 1e5).then(1).otherwise(0).alias("high")).to_dummies(),
         "the function gives other columns for the bars with the future",
     )
+
+
+def test_no_declared_feature_at_all_is_no_verdict() -> None:
+    bars = makers.bars(60)
+    with pytest.raises(BadData, match=r"features need their names: .* found none; name a"):
+        declared_leaks(bars, "1m", [])
+    with pytest.raises(UnknownName, match="no_such_feature"):
+        declared_leaks(bars, "1m", ["no_such_feature"])
+    with pytest.raises(BadData, match="found no mode"):
+        declared_leaks(bars, "1m", ["mom_1"], modes=[])
+    with pytest.raises(BadData, match="looks is how many rows"):
+        declared_leaks(bars, "1m", ["mom_1"], looks=0)

@@ -4,7 +4,7 @@ Both are seen from outside: columns are replaced, and minutes are put together b
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ import pytest
 
 from assets.beside import BEFORE
 from pipelines.features import Feature, Minutes, catalogue, compute, feature_set
-from pipelines.features.sources import READ
+from pipelines.features.sources import READ, SOURCES, Source, known_at
 from pipelines.market.bars.longer import longer
 from pipelines.market.schemas import BARS
 from pipelines.market.timeframes import MINUTES, minutes_of
@@ -230,3 +230,32 @@ def test_embargo_and_history_count_what_other_tables_reach_back_to() -> None:
             assert max(one.behind, timedelta(minutes=minutes)) <= BEFORE, (
                 "paper sessions would read too little"
             )
+
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("source", "timeframe", "known"),
+    [
+        ("bars", "1m", NOON + timedelta(minutes=1, seconds=3)),
+        ("bars", "12h", NOON + timedelta(hours=12, seconds=3)),
+        ("funding", "1m", NOON),
+        ("cohorts", "15m", NOON + timedelta(minutes=5, seconds=3)),
+        ("breadth", "1m", NOON + timedelta(minutes=1, seconds=3)),
+        ("breadth", "15m", NOON + timedelta(minutes=15, seconds=3)),
+        ("hours", "1m", NOON + timedelta(hours=1, seconds=3)),
+        ("hours", "15m", NOON + timedelta(hours=1, seconds=3)),
+    ],
+)
+def test_a_row_named_noon_is_known_then(source: Source, timeframe: str, known: datetime) -> None:
+    """FEATURES.md: a bar at its close + 3 s, a rate at its stamp. The detector believes these, so they stand here."""
+    row = pl.DataFrame(
+        {READ[source].time: [NOON]}, schema={READ[source].time: READ[source].schema[READ[source].time]}
+    )
+    assert row.select(known_at(source, timeframe)).item() == known
+
+
+def test_every_source_has_its_time_above() -> None:
+    (marked,) = (m for m in test_a_row_named_noon_is_known_then.pytestmark if m.name == "parametrize")
+    assert {case[0] for case in marked.args[1]} == set(SOURCES)

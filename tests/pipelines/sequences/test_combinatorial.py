@@ -1,5 +1,6 @@
 """combinatorial: no label's information reaches a test or comes back out of one, by an oracle that knows no spans."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import comb
 
@@ -11,6 +12,7 @@ from pipelines.errors import BadSettings, NotEnoughEvidence
 from pipelines.market.schemas import UTC_US
 from pipelines.sequences.combinatorial import SHORTEST, Span, combinatorial, embargo_of
 from pipelines.sequences.folds import walk_forward
+from pipelines.sequences.labels import labels
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -115,5 +117,31 @@ def test_what_cannot_be_split_is_refused_in_words() -> None:
     with pytest.raises(BadSettings, match="found 3 of 3"):
         list(combinatorial(times, "1m", 5, MINUTE, 3, 3))
     with pytest.raises(NotEnoughEvidence, match="use walk-forward folds or bring more history"):
-        list(combinatorial(times, "1m", 60, embargo_of("1m", 276, 300), 6, 2))
-    assert embargo_of("1m", 276, 300) == 575 * MINUTE
+        list(combinatorial(times, "1m", 60, embargo_of("1m", 276, 300, 60), 6, 2))
+
+
+def test_the_embargo_covers_what_a_window_and_its_sigma_look_back_on() -> None:
+    """A guide's horizon of a day: σ looks back on 1,440 returns, further than a window of 500 bars."""
+    assert embargo_of("1m", 276, 300, 60) == 575 * MINUTE
+    assert embargo_of("1m", 276, 500, 1440) == 1441 * MINUTE
+    assert embargo_of("1m", 1, 1, 5) == 289 * MINUTE
+
+
+def test_no_training_label_moves_with_the_bars_of_a_test_label(
+    make_bars: Callable[..., pl.DataFrame],
+) -> None:
+    """σ of a short window's training row after a test looks back furthest: other prices in the test's last label."""
+    horizon, groups = 5, 6
+    bars = make_bars(groups * SHORTEST * 300 + 400)
+    before = labels(bars, "1m", horizon).filter(pl.col("label").is_not_null())
+    split = next(
+        combinatorial(before["open_time"], "1m", horizon, embargo_of("1m", 1, 10, horizon), groups, 2)
+    )
+    train, test = (before.filter(mask) for mask in split.of(before["open_time"]))
+    last = test["known_from"][-1], test["known_until"][-1]
+    of_the_test = pl.col("open_time").is_between(*last, closed="left")
+    changed = bars.with_columns(close=pl.when(of_the_test).then(pl.col("close") * 1.5).otherwise("close"))
+    after = labels(changed, "1m", horizon)
+    assert (train["open_time"] > last[1]).sum() > 1000
+    assert train.join(after, on=before.columns, how="anti").is_empty()
+    assert not before.join(after, on=before.columns, how="anti").is_empty()

@@ -14,7 +14,7 @@ from pipelines.sequences import scaling
 from pipelines.sequences.grid import micros, run_position, step_of
 from pipelines.sequences.index import COLUMNS, horizon_of, index, window_ends
 from pipelines.sequences.labels import labels
-from pipelines.sequences.manifest import check_export, describe
+from pipelines.sequences.manifest import check_export, describe, index_hash, require_same
 from pipelines.sequences.matrix import matrix, open_npy, verify_npy, write_npy
 from pipelines.sequences.specs import SPECS, SequenceSpec, spec
 from pipelines.sequences.uniqueness import uniqueness
@@ -170,6 +170,50 @@ def test_manifest_counts_its_bytes(make_bars) -> None:
         check_export(manifest, manifest.expanded_bytes - 1)
     with pytest.raises(MissingData, match="at least one window"):
         describe({}, {}, TINY, 5, features, {})
+
+
+def test_the_hash_of_an_index_is_the_same_in_every_process_and_sees_every_bit(make_bars) -> None:
+    rows = pl.DataFrame(
+        {
+            "open_time": make_bars(3)["open_time"],
+            "row": [4, 5, 6],
+            "label": pl.Series([0, 1, 2], dtype=pl.Int8),
+        }
+    ).with_columns(y=pl.col("row") / 7, uniqueness=pl.lit(0.25), fold=pl.lit("train"))
+    assert index_hash(rows) == "238bb6c3b1f7fe848a3e319d8b1840f7e4fec75784deb6646e646937c54471eb"
+    assert index_hash(rows.with_columns(sigma=pl.lit(1.0)).select(sorted(rows.columns))) == index_hash(rows)
+    others = [
+        rows.reverse(),
+        rows.head(2),
+        rows.drop("y"),
+        rows.with_columns(y=-pl.col("y")),
+        rows.with_columns(y=pl.lit(None, dtype=pl.Float64)),
+        rows.with_columns(y=pl.lit(0.0)),
+        rows.with_columns(y=pl.lit(-0.0)),
+        rows.with_columns(fold=pl.lit("test")),
+        rows.with_columns(fold=pl.lit(None, dtype=pl.String)),
+        rows.with_columns(label=pl.lit(None, dtype=pl.Int8)),
+        rows.with_columns(label=pl.lit(0, dtype=pl.Int8)),
+        rows.with_columns(y=pl.col("uniqueness"), uniqueness=pl.col("y")),
+    ]
+    assert len({index_hash(one) for one in [rows, *others]}) == 1 + len(others)
+
+
+def test_the_index_is_a_fact_where_it_is_asked_for(make_bars) -> None:
+    bars = make_bars(400)
+    rows = index(with_columns(bars, []), labels(bars, "1m", 5), TINY, ["a", "b"])
+    features = replace(feature_set("v4"), names=("a", "b"))
+
+    def told(y: float):
+        changed = rows.with_columns(y=pl.lit(y), fold=pl.lit("train"))
+        return describe({"A-USD": changed}, {"A-USD": 400}, TINY, 5, features, {"A-USD": "00"})
+
+    require_same(told(1), told(2), "tiny dataset of A-USD")
+    require_same(told(1), told(1), "tiny dataset of A-USD", index=True)
+    with pytest.raises(
+        BadData, match=r"tiny dataset of A-USD must have index_sha256 .*; materialize `sequences` again"
+    ):
+        require_same(told(1), told(2), "tiny dataset of A-USD", index=True)
 
 
 def test_specs_are_the_table() -> None:
