@@ -68,7 +68,7 @@ bench: $(READY) ## speed as ratios against peers and limits; writes bench.json
 		$(PYTHON) -m venv .bench/venv && .bench/venv/bin/python -m pip install --quiet --progress-bar on \
 		--disable-pip-version-check -r tests/benchmarks/peers/requirements.txt && touch .bench/ready; } \
 		|| echo "the peers cannot be installed: their rows will say blocked"
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -W ignore -m tests.benchmarks
 
 certify: $(DAGSTER_HOME)/.dagster/ready ## twenty markets without an edge through the boosted-trees road (half an hour)
 	@$(BIN)/python -m schedules.certify
