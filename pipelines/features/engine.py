@@ -12,7 +12,6 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.errors import BadData
@@ -161,5 +160,7 @@ def _block_size(rows: int, threads: int) -> int:
 
 def _column(name: str, values: Array, shown: NDArray[np.uint8] | None) -> pl.Series:
     """A float64 column over `values` without a copy; `shown`: a bit a row, 0 where it is null, or None: all known."""
+    import pyarrow as pa  # loading a code location stays cheap
+
     mask = None if shown is None else pa.py_buffer(shown)
     return pl.Series(name, pa.Array.from_buffers(pa.float64(), len(values), [mask, pa.py_buffer(values)]))

@@ -3,14 +3,17 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from pipelines.errors import BadData
 from resources.lake.files import HASH, columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ATTEMPTS = 30
 ROW_GROUP = 131_072
@@ -64,6 +67,8 @@ def replace(
     A column that a frame lacks is null in it. Returns the table at the new version. Raises BadData when a column's type
     differs from the table's, DeltaError when storage fails.
     """
+    import pyarrow as pa  # loading a code location stays cheap
+
     empty = pl.concat([frame.head(0) for frame in frames], how="diagonal")
     check_types(DeltaTable(uri, storage_options=options), empty)
     schema = empty.to_arrow().schema
@@ -85,7 +90,7 @@ def replace(
     return _again(write)
 
 
-def _batches(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+def _batches(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> "Iterator[pa.RecordBatch]":
     """Piece by piece, so that a table twice the size of memory's rest is not copied whole."""
     for frame in frames:
         absent = [pl.lit(None, kind).alias(n) for n, kind in empty.schema.items() if n not in frame.columns]

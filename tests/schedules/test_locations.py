@@ -14,7 +14,7 @@ from pipelines.settings import Settings, parse
 from schedules import paper, research
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "mlflow", "sklearn", "lightgbm", "ccxt", "optuna", "numba")
+HEAVY = ("torch", "mlflow", "sklearn", "lightgbm", "ccxt", "optuna", "numba", "pyarrow")
 FIVE = ("pipelines", "resources", "assets", "jobs", "schedules")
 LOOK = "import sys, json; import schedules.{}; print(json.dumps(sorted(sys.modules)))"
 
