@@ -112,6 +112,21 @@ def test_over_the_nights_of_a_market_that_closes_a_leak_is_seen(
     assert ("macd reads the future" in verdict.metadata["found"].value) is leaking
 
 
+def test_when_every_feature_leaks_within_a_session_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left to look at over the nights."""
+    honest = averages.sma_7.formula
+    ahead = Feature(**{**vars(averages.sma_7), "formula": lambda x: np.append(honest(x)[1:], 0.0)})
+    monkeypatch.setattr(averages, "sma_7", ahead)
+    sets.catalogue.cache_clear()
+    opens = Calendar("XNYS").opens(*XNYS, "5m")
+    bars = makers.bars(len(opens), "5m", seed=1).with_columns(open_time=opens)
+    verdict = causality.causal(bars, "5m", ["sma_7"], {}, closing_sessions("XNYS", *XNYS))
+    sets.catalogue.cache_clear()
+    assert not verdict.passed
+    assert verdict.metadata["leaks"].value == 1
+    assert "sma_7 reads the future" in verdict.metadata["found"].value
+
+
 def test_what_is_never_known_in_the_bars_that_are_looked_at_is_named() -> None:
     verdict = causality.causal(makers.bars(100), "1m", ["sma_7", "macd"], {}, None)
     assert verdict.passed

@@ -7,8 +7,8 @@
 It changes what lies after a cut, runs the function again and demands that no bit before the cut moves. One idea
 a file: what is done to the future (modes.py), where it is cut (cuts.py), what a function is given (world.py),
 every row at once (quilt.py), many cuts with their tables at once (copies.py), how values are compared (compare.py),
-what was seen (trials.py), how far a leak reaches (reach.py), the search (search.py), and our own declared features
-(declared.py). Formulas do not live here.
+what was seen (trials.py), how far a leak reaches (reach.py), the search (search.py), our own declared features
+(declared.py), and those over the nights of a market that closes (nights.py). Formulas do not live here.
 """
 
 from pipelines.features.causality.declared import declared_leaks

@@ -68,6 +68,8 @@ def declared_leaks(
         found += searched(world, _parts(short, timeframe), modes, looks, thorough=thorough)
     if sessions is not None:
         rest = [name for name in names if name not in {leak.column for leak in found}]
+        if not rest:
+            return found
         return found + leaks_over_nights(
             bars, timeframe, rest, sessions, known, usable, modes, few, thorough=thorough, seed=seed
         )
