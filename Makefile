@@ -74,7 +74,7 @@ certify: $(DAGSTER_HOME)/.dagster/ready ## twenty markets without an edge throug
 	@$(BIN)/python -m schedules.certify
 
 scale: $(READY) ## two years of minutes of SYMBOLS=118 symbols within 4 GB, resumable (40 minutes, 60 GB of disk)
-	@$(BIN)/python -m tests.benchmarks.scale --symbols $(or $(SYMBOLS),118)
+	@$(BIN)/python -W ignore -m tests.benchmarks.scale --symbols $(or $(SYMBOLS),118)
 
 clean: ## remove everything this repository wrote, the environment apart
 	rm -rf .dagster worlds bench.json

@@ -24,7 +24,7 @@ def test_no_minute_model_shows_direction_skill_at_one_percent() -> None:
 
 
 def test_two_years_of_minutes_of_118_symbols_stay_below_four_gigabytes() -> None:
-    """The last line that `make scale` printed, run through in one process: nothing was skipped."""
+    """What `make scale` found, run through in one process: nothing was skipped."""
     printed = json.loads((CERTIFICATE.parent / "scale.json").read_text())
     assert printed["rows"] == printed["expected"] == 118 * 730 * 24 * 60
     assert printed["breadth"] == 730 * 24 * 60 - 1  # the first minute has no return

@@ -1,70 +1,27 @@
 """Exports: every window of every symbol stands in the file as a model would see it, and the size is said before."""
 
-import importlib.util
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
-from pipelines.errors import BadData, BadSettings, MissingData, UnknownName
-from pipelines.features import best_set, compute, feature_set
+from pipelines.errors import BadData, MissingData, UnknownName
+from pipelines.features import feature_set
 from pipelines.features.encoding import windows as encoded
-from pipelines.sequences.index import index
-from pipelines.sequences.labels import labels
-from pipelines.sequences.manifest import describe, index_hash
-from pipelines.sequences.matrix import content_hash, matrix
-from pipelines.sequences.specs import SPECS, spec
+from pipelines.sequences.manifest import index_hash
+from pipelines.sequences.specs import SPECS
 from pipelines.settings import parse
 from resources.datasets import Datasets
 from resources.exports import Export, prepare, write
-from resources.lake import Lake, Receipt
+from resources.lake import Lake
 from schedules.export import export_of, main
 from tests.assets.world import toml
-
-_found = importlib.util.spec_from_file_location(
-    "feature_makers", Path(__file__).parents[1] / "pipelines" / "features" / "makers.py"
-)
-assert _found is not None
-assert _found.loader is not None
-makers = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(makers)
-
-WINDOW = spec("lstm60")
-RECEIPT = Receipt("features", 1, 1, None, None, "0" * 64, ())
-ROWS = 900
-
-
-def silent(what: str, share: float) -> None:
-    assert 0 < share <= 1
-
-
-def stored(folder: Path, candles: tuple[str, ...] = ()) -> Export:
-    """Two symbols with a gap; those in `candles` have no ticks."""
-    datasets, indexes = Datasets(folder), {}
-    for seed, symbol in enumerate(("BTC-USD", "ETH-USD")):
-        bars = makers.bars(ROWS, seed=seed, gaps=(500,))
-        bars = makers.without_ticks(bars) if symbol in candles else bars
-        features = compute(bars, "1m")
-        chosen = best_set(features)
-        found = index(features, labels(bars, "1m", WINDOW.horizon), WINDOW, chosen.names)
-        indexes[symbol] = found.with_columns(fold=pl.lit("train"))
-        values = matrix(features, chosen.names)
-        manifest = describe(
-            {symbol: indexes[symbol]}, {symbol: ROWS}, WINDOW, WINDOW.horizon, chosen, {symbol: content_hash(values)}
-        )  # fmt: skip
-        datasets.save(symbol, manifest, values, indexes[symbol], RECEIPT, RECEIPT)
-    return prepare("lstm60", {symbol: datasets.open(symbol, "lstm60") for symbol in indexes}, indexes)
+from tests.resources.export_maker import WINDOW, makers, silent, stored
 
 
 def test_the_file_holds_every_window_as_a_model_sees_it(tmp_path: Path) -> None:
@@ -234,90 +191,6 @@ def test_rows_as_the_lake_gives_them_are_those_of_the_manifest(tmp_path: Path) -
     wide = rows.with_columns(pl.col("label").cast(pl.Int64), pl.col("fold").cast(pl.Categorical))
     assert index_hash(wide) == index_hash(rows) == export.manifest.index_sha256["BTC-USD"]
     assert index_hash(rows.reverse()) != index_hash(rows)
-
-
-def free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """A disk with so many bytes free when nothing lies in the folder."""
-
-    def usage(folder: Path) -> SimpleNamespace:
-        return SimpleNamespace(free=size - sum(p.stat().st_size for p in folder.rglob("*.raw")))
-
-    monkeypatch.setattr(shutil, "disk_usage", usage)
-
-
-def test_a_disk_that_cannot_hold_the_file_is_refused_before_a_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a killed export left is removed before the disk is measured."""
-    export, out = stored(tmp_path / "datasets"), tmp_path / "out"
-    left = out / f".{export.name}.partial"
-    left.mkdir(parents=True)
-    (left / "windows.raw").write_bytes(b"x")
-    free(monkeypatch, 2 * export.manifest.expanded_bytes)
-    path = write(export, out, silent)
-    path.unlink()
-    free(monkeypatch, 2 * export.manifest.expanded_bytes - 1)
-    with pytest.raises(
-        BadSettings, match=r"needs 0.0 GB while it is written, .* has 0.0 GB free; name another"
-    ):
-        write(export, out, silent)
-    assert list(out.iterdir()) == []
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from resources.exports import write
-from tests.resources.test_exports import stored
-def tell(what, share):
-    if share > 0.4:
-        os.kill(os.getpid(), signal.SIGKILL)
-write(stored(Path(sys.argv[1]) / "killed"), Path(sys.argv[1]) / "out", tell)
-"""
-
-
-def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    root, out = Path(__file__).parents[2], tmp_path / "out"
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    export = stored(tmp_path / "datasets")
-    scratch = out / f".{export.name}.partial"
-    assert (scratch / "windows.raw").stat().st_size == export.manifest.expanded_bytes
-    path = write(export, out, silent)
-    assert list(out.iterdir()) == [path]
-
-
-def test_a_second_export_of_the_same_name_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    export, out = stored(tmp_path / "datasets"), tmp_path / "out"
-    said: list[str] = []
-
-    def tell(what: str, share: float) -> None:
-        if not said:
-            with pytest.raises(BadSettings, match=rf"one writer, found pid {os.getpid()} on host") as refusal:
-                write(export, tmp_path / "datasets" / ".." / "out", silent)
-            said.append(str(refusal.value))
-            write(export, tmp_path / "elsewhere", silent)
-
-    path = write(export, out, tell)
-    assert said[0].startswith(f"{export.name} in {out} must have one writer, found pid")
-    assert said[0].endswith("; wait for that one or name another folder.")
-    assert list(out.iterdir()) == [path]
-    assert torch.load(path, weights_only=True)["windows"].shape == export.manifest.shape
-
-
-def test_nothing_of_a_person_is_removed(tmp_path: Path) -> None:
-    export, out = stored(tmp_path / "datasets"), tmp_path / "out"
-    theirs = out / f".{export.name}.partial" / "notes.txt"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_text("mine")
-    write(export, out, silent)
-    assert theirs.read_text() == "mine"
-    assert list(theirs.parent.iterdir()) == [theirs]
 
 
 def test_symbols_can_be_named_and_one_without_a_dataset_is_said(tmp_path: Path) -> None:
