@@ -4,33 +4,30 @@ The minute aggregates already hold time-weighted means; here they are shown or h
 many levels as the feature needs) is known for less than half of the bar.
 """
 
+from math import inf
+
 import numpy as np
 
 from pipelines.features.block import Array, Block
-from pipelines.features.compiled import each_row, kernel
+from pipelines.features.compiled import kernel
 from pipelines.features.declaration import Minutes, feature
 
 _EVERY_MINUTE = Minutes(2)  # a minute's book is carried across its open, at most 60 s old
 _LAST_MINUTE = Minutes(2, last_only=True)
 
 
-def known(x: Block, values: Array, seconds: Array) -> Array:
-    """`values`, NaN where the book is known for less than half of the bar."""
-    return _where_known(values, seconds, 30.0 * x.minutes)
+def known(x: Block, values: Array, seconds: Array, furthest: float = inf) -> Array:
+    """`values`, at most `furthest` from 0, NaN where the book is known for less than half of the bar."""
+    return _where_known(values, seconds, 30.0 * x.minutes, furthest)
 
 
 @kernel
-def _where_known(values: Array, seconds: Array, least: float) -> Array:
+def _where_known(values: Array, seconds: Array, least: float, furthest: float) -> Array:
     out = np.empty_like(values)
     for i in range(out.size):
-        out[i] = values[i] if seconds[i] >= least else np.nan
+        within = np.minimum(np.maximum(values[i], -furthest), furthest)
+        out[i] = within if seconds[i] >= least else np.nan
     return out
-
-
-@each_row
-def _within_one(value: float) -> float:
-    within: float = np.minimum(np.maximum(value, -1.0), 1.0)
-    return within
 
 
 @feature(
@@ -81,7 +78,7 @@ def order_book_imbalance(x: Block) -> Array:
 
     Source: Gould & Bonart (2016), Queue imbalance; FEATURES.md 36.
     """
-    return known(x, _within_one(x.order_book_imbalance), x.book_seconds)
+    return known(x, x.order_book_imbalance, x.book_seconds, 1.0)
 
 
 @feature(
@@ -97,7 +94,7 @@ def book_pressure_5(x: Block) -> Array:
 
     Source: Gould & Bonart (2016) over more levels; FEATURES.md 37.
     """
-    return known(x, _within_one(x.book_pressure_5), x.book_seconds_5)
+    return known(x, x.book_pressure_5, x.book_seconds_5, 1.0)
 
 
 @feature(
@@ -113,7 +110,7 @@ def book_pressure_10(x: Block) -> Array:
 
     Source: Gould & Bonart (2016) over more levels; FEATURES.md 38.
     """
-    return known(x, _within_one(x.book_pressure_10), x.book_seconds_10)
+    return known(x, x.book_pressure_10, x.book_seconds_10, 1.0)
 
 
 @feature(

@@ -14,7 +14,6 @@ import numpy as np
 
 from pipelines.features.block import Array
 from pipelines.features.compiled import kernel
-from pipelines.features.rolling import change
 
 TILE = 2048  # rows: many more than a memory of 275, few enough for the second cache
 
@@ -31,10 +30,10 @@ def keep_of(span: int) -> float:
     return (span - 1) / (span + 1)
 
 
-def fading(values: Array, span: int, rows: int) -> Fading:
-    """The moves of `values` (M,) as an average over `span` rows sees them that starts `rows` − 1 rows before t."""
+def fading(moves: Array, span: int, rows: int) -> Fading:
+    """Moves (M,), each value less the one before, as an average over `span` rows sees them, begun `rows` − 1 before."""
     keep = keep_of(span)
-    return Fading(keep, fading_sum(change(values), keep, rows - 1, times=keep))
+    return Fading(keep, fading_sum(moves, keep, rows - 1, times=keep))
 
 
 def fading_sum(values: Array, keep: float, rows: int, *, times: float = 1.0) -> Array:
@@ -75,17 +74,20 @@ def _fading_sum(values: Array, powers: Array, rows: int, times: float) -> Array:
     return out
 
 
-def again(first: Fading, second: Fading) -> Array:
-    """How far the average (`second`) of an average (`first`) of the same values stays behind the values.
+def again(slow: Fading, fast: Fading, second: Fading) -> Array:
+    """The average (`second`) of the difference of two averages of the same values, `fast` less `slow`, (M,).
 
-    Two exponential kernels in a row are a difference of the two: ((1 − p)·r·E_r − (1 − r)·p·E_p)/(r − p).
+    Two exponential kernels in a row are a difference of the two: an average of an average stays behind the values by
+    ((1 − p)·r·E_r − (1 − r)·p·E_p)/(r − p).
     """
-    return _again(first.behind, second.behind, first.keep, second.keep)
+    return _again(slow.behind, fast.behind, second.behind, slow.keep, fast.keep, second.keep)
 
 
 @kernel
-def _again(first: Array, second: Array, p: float, r: float) -> Array:
-    out = np.empty_like(first)
+def _again(slow: Array, fast: Array, second: Array, p: float, q: float, r: float) -> Array:
+    out = np.empty_like(slow)
     for i in range(out.size):
-        out[i] = ((1 - p) * r * second[i] - (1 - r) * p * first[i]) / (r - p)
+        of_slow = ((1 - p) * r * second[i] - (1 - r) * p * slow[i]) / (r - p)
+        of_fast = ((1 - q) * r * second[i] - (1 - r) * q * fast[i]) / (r - q)
+        out[i] = of_slow - of_fast
     return out

@@ -36,7 +36,10 @@ class Known:
     def note_windows(self, start: int, stop: int) -> None:
         """Take note of the windows that end in rows [start, stop); `start` is a multiple of 8."""
         for key, (age, least) in self._windows.items():
-            if _pack(age[start:stop], least, self._bits[key][start // 8 : -(-stop // 8)]):
+            bits = self._bits[key][start // 8 : -(-stop // 8)]
+            if age[start:stop].min() >= least:  # in most blocks, and four times as fast
+                bits.fill(255)
+            elif _pack(age[start:stop], least, bits):
                 self._partly.add(key)
 
     def note_values(self, feature: Feature, values: Array, start: int, stop: int) -> None:

@@ -10,7 +10,7 @@ from pipelines.features.block import Array, Block, Inputs, Whole
 from pipelines.features.compiled import each_row
 from pipelines.features.declaration import ByTimeframe, feature
 from pipelines.features.exponential import fading
-from pipelines.features.rolling import flat, lag, relative_change, window_std, window_sum
+from pipelines.features.rolling import change, flat, lag, relative_change, window_std, window_sum
 from pipelines.features.tick_volatility import simple_return
 
 _AVERAGE, _DEVIATION = 20, 50
@@ -58,7 +58,7 @@ def _high(inputs: Inputs) -> Array:
 
 def _from_average(inputs: Inputs) -> Array:
     close = inputs.column("close")
-    away = fading(close, _AVERAGE, _KNOWN - _DEVIATION + 1).behind
+    away = fading(change(close), _AVERAGE, _KNOWN - _DEVIATION + 1).behind
     rows = min(_DEVIATION, away.size)
     return _score(away, window_std(away, max(rows, 2)), flat(away, rows))
 

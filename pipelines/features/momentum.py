@@ -6,22 +6,26 @@ from pipelines.features.block import Array, Block
 from pipelines.features.compiled import each_row
 from pipelines.features.declaration import feature
 from pipelines.features.exponential import Fading, again, fading
-from pipelines.features.rolling import lag, window_sum
+from pipelines.features.rolling import change, window_sum
 
 _BARS = 276
 """Bars after which what is older no longer matters: (25/27)^275 is 6e-10 of the price (FEATURES.md 27–29)."""
 
 
+def _moves(x: Block) -> Array:
+    return change(x.close)
+
+
 def _fast(x: Block) -> Fading:
-    return fading(x.close, 12, _BARS)
+    return fading(x(_moves), 12, _BARS)
 
 
 def _slow(x: Block) -> Fading:
-    return fading(x.close, 26, _BARS)
+    return fading(x(_moves), 26, _BARS)
 
 
 def _smooth(x: Block) -> Fading:
-    return fading(x.close, 9, _BARS)
+    return fading(x(_moves), 9, _BARS)
 
 
 @feature(unit="0-100", inputs=("close",), lookback=15, bounds=(0.0, 100.0))
@@ -31,14 +35,19 @@ def rsi_14(x: Block) -> Array:
     Cutler's form: a plain sum, so its memory is exactly 14 moves. Wilder's smoothed form never forgets.
     Source: Cutler's RSI, after Wilder (1978), New Concepts, ch. VI.
     """
-    before = lag(x.close, 1)
-    return _strength(window_sum(_rise(before, x.close), 14), window_sum(_rise(x.close, before), 14))
+    return _strength(window_sum(_up(x(_moves)), 14), window_sum(_down(x(_moves)), 14))
 
 
 @each_row
-def _rise(start: float, end: float) -> float:
-    rise: float = np.maximum(end - start, 0.0)
-    return rise
+def _up(move: float) -> float:
+    up: float = np.maximum(move, 0.0)
+    return up
+
+
+@each_row
+def _down(move: float) -> float:
+    down: float = np.maximum(-move, 0.0)
+    return down
 
 
 @each_row
@@ -61,8 +70,7 @@ def macd_signal(x: Block) -> Array:
 
     Source: Appel (2005), Technical Analysis, ch. 8.
     """
-    smooth = x(_smooth)
-    return again(x(_slow), smooth) - again(x(_fast), smooth)
+    return again(x(_slow), x(_fast), x(_smooth))
 
 
 @feature(unit="quote", inputs=("close",), encoding="relative", lookback=_BARS)

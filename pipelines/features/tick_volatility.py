@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines.features.block import Array, Block
-from pipelines.features.compiled import kernel
+from pipelines.features.compiled import each_row, kernel
 from pipelines.features.declaration import Minutes, feature
 from pipelines.features.flow import std_from_moments
 from pipelines.features.rolling import relative_change, window_sum
@@ -28,7 +28,12 @@ def tick_volatility(x: Block) -> Array:
 
     Source: FEATURES.md 48; merging as in Chan, Golub & LeVeque (1979).
     """
-    return std_from_moments(x.price_m2, x.trades) / x.close * 1e4
+    return _in_points(std_from_moments(x.price_m2, x.trades), x.close)
+
+
+@each_row
+def _in_points(move: float, price: float) -> float:
+    return move / price * 1e4
 
 
 @feature(
@@ -75,7 +80,12 @@ def jump_indicator(x: Block) -> Array:
     The threshold never includes the current bar. Source: FEATURES.md 51.
     """
     returns = x(simple_return)
-    return _beyond_three(returns, window_sum(returns, 60), window_sum(returns * returns, 60))
+    return _beyond_three(returns, window_sum(returns, 60), window_sum(_square(returns), 60))
+
+
+@each_row
+def _square(value: float) -> float:
+    return value * value
 
 
 @kernel

@@ -91,6 +91,15 @@ def test_bands_of_a_flat_window_after_a_crash() -> None:
     assert last(closes([0.1] * 19 + [0.2]), "bb_position") == pytest.approx(0.5 + 19 / sqrt(20) / 4)
 
 
+@pytest.mark.parametrize("price", [0.1 + 0.2, 1 / 3, 1e-8, 99_999.99, 7e15 / 3])
+def test_bands_of_a_flat_window_have_no_width_whatever_the_price(price: float) -> None:
+    """No sum of equal numbers rounds: the deviation is 0 and not nearly 0."""
+    bars = closes([price * 1.37] * 3 + [price] * 20)
+    assert last(bars, "bb_width") == 0.0
+    assert last(bars, "bb_position") == 0.5
+    assert last(bars, "bb_upper") == last(bars, "bb_lower")
+
+
 def test_spread_over_atr() -> None:
     """Thirteen bars without range and one of 2: atr = 2/14, ratio 14; without any range the ratio is 1."""
     high = [10.0] * 14 + [12.0]
