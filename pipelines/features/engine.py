@@ -111,7 +111,8 @@ def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: int) -> list[pl
     """One float64 column per feature; one that is a column of the bars, unchanged, shares its memory."""
     rows = inputs.bars.height
     known, size = Known(inputs, wanted), _block_size(rows, threads)
-    values = [_fresh(rows) if one.column is None else inputs.column(one.column) for one in wanted]
+    fresh = iter(np.empty((sum(one.column is None for one in wanted), rows)))
+    values = [next(fresh) if one.column is None else inputs.column(one.column) for one in wanted]
     with np.errstate(all="ignore"):
         last = _asked_last(inputs, wanted) if size < rows else [[]] * len(wanted)
 
@@ -132,13 +133,6 @@ def _columns(inputs: Inputs, wanted: Sequence[Feature], threads: int) -> list[pl
     else:  # of one block no thread is worth its start
         fill(0)
     return [_column(one.name, column, known.bits(one)) for one, column in zip(wanted, values, strict=True)]
-
-
-def _fresh(rows: int) -> Array:
-    """Memory for a column, from the pool that Arrow's tables use: what one of them gave back need not be cleared."""
-    import pyarrow as pa  # loading a code location stays cheap
-
-    return np.frombuffer(pa.allocate_buffer(rows * 8), dtype=np.float64)
 
 
 def _asked_last(inputs: Inputs, wanted: Sequence[Feature]) -> list[list[object]]:
@@ -166,7 +160,7 @@ def _block_size(rows: int, threads: int) -> int:
 
 def _column(name: str, values: Array, shown: NDArray[np.uint8] | None) -> pl.Series:
     """A float64 column over `values` without a copy; `shown`: a bit a row, 0 where it is null, or None: all known."""
-    import pyarrow as pa
+    import pyarrow as pa  # loading a code location stays cheap
 
     mask = None if shown is None else pa.py_buffer(shown)
     return pl.Series(name, pa.Array.from_buffers(pa.float64(), len(values), [mask, pa.py_buffer(values)]))
