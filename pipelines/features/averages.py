@@ -1,7 +1,6 @@
 """Features 18–25: simple moving averages of the close and the close against them."""
 
 from pipelines.features.block import Array, Block
-from pipelines.features.compiled import each_row
 from pipelines.features.declaration import Feature, feature
 from pipelines.features.rolling import window_mean
 
@@ -32,14 +31,9 @@ def _against(average: Feature, rows: int) -> Feature:
         doc=f"C/{average.name}. At most {rows}: the close is part of the mean.\n\nSource: FEATURES.md 22–25.",
     )
     def against(x: Block) -> Array:
-        return _over(x.close, x(average))
+        return x.close / x(average)
 
     return against
-
-
-@each_row
-def _over(close: float, average: float) -> float:
-    return close / average
 
 
 sma_7 = _average(7)

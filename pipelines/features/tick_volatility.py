@@ -80,12 +80,7 @@ def jump_indicator(x: Block) -> Array:
     The threshold never includes the current bar. Source: FEATURES.md 51.
     """
     returns = x(simple_return)
-    return _beyond_three(returns, window_sum(returns, 60), window_sum(_square(returns), 60))
-
-
-@each_row
-def _square(value: float) -> float:
-    return value * value
+    return _beyond_three(returns, window_sum(returns, 60), window_sum(returns * returns, 60))
 
 
 @kernel
