@@ -73,11 +73,12 @@ bench: $(READY) ## speed as ratios against peers and limits; writes bench.json
 certify: $(DAGSTER_HOME)/.dagster/ready ## twenty markets without an edge through the boosted-trees road (half an hour)
 	@$(BIN)/python -m schedules.certify
 
-scale: $(READY) ## two years of minutes of SYMBOLS=118 symbols within 4 GB, resumable (40 minutes, 60 GB of disk)
+scale: $(READY) ## two years of minutes of SYMBOLS=118 symbols within 4 GB, resumable (40 to 95 minutes, 60 GB of disk)
 	@$(BIN)/python -W ignore -m tests.benchmarks.scale --symbols $(or $(SYMBOLS),118)
 
 clean: ## remove everything this repository wrote, the environment apart
-	rm -rf .dagster worlds bench.json
+	rm -rf .dagster .nux .logs_queue logs worlds bench.json
+	rm -rf .hypothesis .mypy_cache .ruff_cache .import_linter_cache .pytest_cache
 
 constraints: ## regenerate constraints.txt as a whole from pyproject.toml
 	rm -rf .bench/lock && $(PYTHON) -m venv .bench/lock

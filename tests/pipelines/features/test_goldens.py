@@ -93,7 +93,7 @@ def test_bands_of_a_flat_window_after_a_crash() -> None:
 
 @pytest.mark.parametrize("price", [0.1 + 0.2, 1 / 3, 1e-8, 99_999.99, 7e15 / 3])
 def test_bands_of_a_flat_window_have_no_width_whatever_the_price(price: float) -> None:
-    """No sum of equal numbers rounds: the deviation is 0 and not nearly 0."""
+    """Twenty equal numbers are summed as 16 and 4, which rounds nothing (50 would): 0, and not nearly 0."""
     bars = closes([price * 1.37] * 3 + [price] * 20)
     assert last(bars, "bb_width") == 0.0
     assert last(bars, "bb_position") == 0.5
